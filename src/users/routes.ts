@@ -1,0 +1,67 @@
+import { departure } from '../http/departure.ts';
+import { json, noContent, type Routes } from '../http/routes.ts';
+import { ref } from '../schemas.ts';
+import type { Accounts } from './accounts.ts';
+import type { PasswordPolicy } from './password-policy.ts';
+import { Deletion, Profile, registration, UserBody } from './schemas.ts';
+
+interface UserRoutes {
+  readonly accounts: Accounts;
+  readonly policy: PasswordPolicy;
+}
+
+export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void {
+  app.post(
+    '/users',
+    {
+      config: { access: 'public', problems: ['email_taken', 'overloaded'] },
+      schema: {
+        operationId: 'register',
+        summary: 'Register',
+        body: json(registration(policy)),
+        response: { 201: ref(UserBody) },
+      },
+    },
+    async (request, reply) => reply.code(201).send(await accounts.register(request.body, departure(reply))),
+  );
+
+  app.get(
+    '/me',
+    {
+      config: { access: 'session' },
+      schema: { operationId: 'getMe', summary: 'Who am I', response: { 200: ref(UserBody) } },
+    },
+    async request => request.user,
+  );
+
+  app.patch(
+    '/me',
+    {
+      config: { access: 'session' },
+      schema: {
+        operationId: 'updateMe',
+        summary: 'Change my name',
+        body: json(Profile),
+        response: { 200: ref(UserBody) },
+      },
+    },
+    async request => await accounts.rename(request.user.id, request.body.name),
+  );
+
+  app.post(
+    '/me/deletion',
+    {
+      config: { access: 'session', problems: ['invalid_credentials', 'overloaded'] },
+      schema: {
+        operationId: 'deleteMe',
+        summary: 'Delete my account and all that belongs to it',
+        body: json(Deletion),
+        response: { 204: noContent },
+      },
+    },
+    async (request, reply) => {
+      await accounts.remove(request.user.id, request.body.password, departure(reply));
+      return reply.code(204).send(undefined);
+    },
+  );
+}
