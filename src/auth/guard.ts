@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.ts';
+import type { Queries } from '../database.ts';
+import { Problem, unauthenticated } from '../errors.ts';
+import { accessOf } from '../http/policy.ts';
+import { findIdentity, type Identity } from './models.ts';
+import type { AccessTokens } from './tokens.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who is asking, where the route is not public. */
+    identity: Identity | null;
+    /** The same, for handlers of routes that require a session: reading it anywhere else throws. */
+    readonly user: Identity['user'];
+    readonly session: Identity['session'];
+  }
+}
+
+interface GuardOptions {
+  readonly db: Queries;
+  readonly tokens: AccessTokens;
+  readonly clock: Clock;
+}
+
+/** Asks for a session on every route that declares so, before its body is read. Add it before the routes. */
+export function guardRoutes(app: FastifyInstance, options: GuardOptions): void {
+  app.decorateRequest('identity', null);
+  app.decorateRequest('user', { getter: requireUser });
+  app.decorateRequest('session', { getter: requireSession });
+  app.addHook('onRoute', route => {
+    if (accessOf(route) !== 'session') return;
+    const others = [route.onRequest ?? []].flat();
+    route.onRequest = [
+      async request => {
+        request.identity = await authenticate(request, options);
+      },
+      ...others,
+    ];
+  });
+}
+
+function requireUser(this: FastifyRequest): Identity['user'] {
+  return identityOf(this).user;
+}
+
+function requireSession(this: FastifyRequest): Identity['session'] {
+  return identityOf(this).session;
+}
+
+function identityOf({ identity }: FastifyRequest): Identity {
+  if (!identity) throw new Error('this route does not require a session');
+  return identity;
+}
+
+async function authenticate(request: FastifyRequest, { db, tokens, clock }: GuardOptions): Promise<Identity> {
+  const token = bearerToken(request);
+  const claims = await tokens.verify(token);
+  const identity = claims && (await findIdentity(db, { sid: claims.sid, sub: claims.sub, now: clock() }));
+  if (!identity) throw unauthenticated('invalid_token');
+  return identity;
+}
+
+/** RFC 6750, section 2.1, the one method of the three that is accepted; the scheme in any letter case. */
+function bearerToken({ raw, headers }: FastifyRequest): string {
+  const header = headers.authorization;
+  if (header === undefined) throw unauthenticated();
+  // Node keeps the first of two; a proxy before it may have looked at the second.
+  const count = raw.rawHeaders.filter(
+    name => name.length === 13 && name.toLowerCase() === 'authorization',
+  ).length;
+  if (count > 1) throw new Problem('malformed_request', 'There is more than one Authorization header.');
+  const [, token] = /^bearer +(\S.*)$/i.exec(header) ?? [];
+  if (token === undefined && !/^bearer *$/i.test(header)) throw unauthenticated();
+  if (token === undefined) throw unauthenticated('invalid_token');
+  return token;
+}

@@ -1,0 +1,72 @@
+import { type Params, prepared, type Queries, type Transaction } from '../database.ts';
+import type { User } from '../users/models.ts';
+
+/** A row of `sessions`: one login on one device. */
+export interface SessionsTable {
+  /** UUIDv7; the `sid` of its access tokens. */
+  id: string;
+  user_id: string;
+  created_at: Date;
+  last_used_at: Date;
+  /** The absolute end; refreshing never moves it. */
+  expires_at: Date;
+  /** The idle end; refreshing moves it. */
+  refresh_expires_at: Date;
+  /** SHA-256, base64url, of what all refresh tokens of this session have in common; unique. */
+  refresh_family_hash: string;
+  /** SHA-256, base64url, of what only the current refresh token has. */
+  refresh_hash: string;
+  user_agent: string | null;
+  ip: string | null;
+}
+
+/** A row of `signing_keys`. */
+export interface SigningKeysTable {
+  /** The `kid`: the JWK thumbprint (RFC 7638). */
+  id: string;
+  algorithm: string;
+  /** JSON. */
+  public_jwk: string;
+  /** The private JWK, sealed by the vault. */
+  private_encrypted: string;
+  created_at: Date;
+}
+
+export async function insertSession(tx: Transaction, session: SessionsTable): Promise<void> {
+  await tx.insertInto('sessions').values(session).execute();
+}
+
+/** Who is asking, and by which session. */
+export interface Identity {
+  readonly user: User;
+  readonly session: Pick<SessionsTable, 'id' | 'created_at'>;
+}
+
+const identity = prepared((db: Queries, { sid, sub, now }: Params<{ sid: string; sub: string; now: Date }>) =>
+  db
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .where('sessions.id', '=', sid)
+    .where('users.id', '=', sub)
+    .where('sessions.expires_at', '>', now)
+    .select([
+      'users.id',
+      'users.email',
+      'users.name',
+      'users.created_at',
+      'users.updated_at',
+      'sessions.id as session_id',
+      'sessions.created_at as session_created_at',
+    ]),
+);
+
+/** Read for every request that carries a token, so that an ended session or a deleted person counts at once. */
+export async function findIdentity(
+  db: Queries,
+  { sid, sub, now }: { sid: string; sub: string; now: Date },
+): Promise<Identity | undefined> {
+  const [row] = await identity(db, { sid, sub, now });
+  if (!row) return undefined;
+  const { session_id, session_created_at, ...user } = row;
+  return { user, session: { id: session_id, created_at: session_created_at } };
+}

@@ -1,0 +1,71 @@
+import Type from 'typebox';
+import { withRules } from '../http/validation.ts';
+import { closed } from '../schemas.ts';
+import { passwordFormFaults } from '../users/password-policy.ts';
+
+const Password = Type.String({
+  description: 'Compared as NFC; never trimmed',
+  examples: ['correct horse battery'],
+});
+const Email = Type.String({ maxLength: 254, examples: ['ada@example.com'] });
+
+export const Login = withRules(
+  Type.Object({ email: Email, password: Password }, { ...closed, $id: 'Login' }),
+  {
+    password: value => passwordFormFaults(value),
+  },
+);
+
+/** The form of OAuth 2.0's password grant (RFC 6749, section 4.3.2), for clients that know nothing else. */
+export const LoginForm = withRules(
+  Type.Object(
+    {
+      username: Email,
+      password: Password,
+      grant_type: Type.Optional(Type.Literal('password')),
+      scope: Type.Optional(Type.String({ description: 'Ignored' })),
+      client_id: Type.Optional(Type.String({ description: 'Ignored' })),
+      client_secret: Type.Optional(Type.String({ description: 'Ignored' })),
+    },
+    { ...closed, $id: 'LoginForm' },
+  ),
+  { password: value => passwordFormFaults(value) },
+);
+
+export const Tokens = Type.Object(
+  {
+    access_token: Type.String({
+      description: 'A JWT, for Authorization: Bearer',
+      examples: ['eyJ0eXAiOiJhdCtqd3QifQ.eyJpc3MiOiJwbGludGgifQ.c2lnbmF0dXJl'],
+    }),
+    token_type: Type.Literal('bearer'),
+    expires_in: Type.Integer({ description: 'Seconds', examples: [900] }),
+    refresh_token: Type.String({
+      description: 'Opaque, 256 random bits',
+      examples: ['Q2nV0yWm7tJc4XlB9sKd1uQ0mJ5k9sXwq1c7b2Tn4Zr8vYp3Hd6LfGa0EoMiBxCk'],
+    }),
+    refresh_expires_in: Type.Integer({ description: 'Seconds without use', examples: [1_209_600] }),
+  },
+  { ...closed, $id: 'Tokens', description: 'A session: what proves it, and what renews it' },
+);
+
+/** RFC 7517, as far as ES256 needs it. */
+export const Jwks = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object(
+        {
+          kty: Type.Literal('EC'),
+          crv: Type.Literal('P-256'),
+          x: Type.String({ examples: ['53pw4cCPFOcJvtbH6L7Ggin8ndpMOF_5-9QmSyHxg2M'] }),
+          y: Type.String({ examples: ['pj1KETmkJA10j6SHCg8xXDHp01cmFbOz9LKHTzsg5zw'] }),
+          kid: Type.String({ examples: ['9j-mYOK1temmylta-QA2jhrbjDUjd7uDihKE_5zVp4w'] }),
+          alg: Type.Literal('ES256'),
+          use: Type.Literal('sig'),
+        },
+        closed,
+      ),
+    ),
+  },
+  { ...closed, $id: 'Jwks', description: 'The keys that verify access tokens (RFC 7517)' },
+);

@@ -1,0 +1,143 @@
+import { errors, jwtVerify, SignJWT } from 'jose';
+import type { Clock } from '../clock.ts';
+import { algorithm, type Keyring } from './keys.ts';
+
+/** What an access token says; ids only, nothing of the person. */
+export interface AccessClaims {
+  readonly sub: string;
+  readonly sid: string;
+  /** Seconds since 1970. */
+  readonly exp: number;
+}
+
+export interface AccessTokens {
+  /** Signs a token for a session. */
+  issue(sub: string, sid: string): Promise<string>;
+  /** The claims of a token that is ours, well-formed and in its time; undefined for every other. */
+  verify(token: string): Promise<AccessClaims | undefined>;
+}
+
+interface AccessTokenOptions {
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+/** RFC 9068's `typ`: other kinds of JWT are not accepted as access tokens. */
+const typ = 'at+jwt';
+/** Seconds that a token outlives `exp` and may be early for `iat`, for nodes whose clocks differ. */
+const leeway = 5;
+const maxLength = 4096;
+/** Verified tokens that are remembered; about 1 KiB each. */
+const maxRemembered = 10_000;
+
+export function createAccessTokens({
+  keyring,
+  clock,
+  issuer,
+  audience,
+  ttl,
+}: AccessTokenOptions): AccessTokens {
+  const remembered = new Map<string, AccessClaims>();
+
+  /** By all of its bytes, so that nothing but the very same token is taken for it; the oldest makes room. */
+  function remember(token: string, claims: AccessClaims): AccessClaims {
+    const [oldest] = remembered.size >= maxRemembered ? remembered.keys() : [];
+    if (oldest !== undefined) remembered.delete(oldest);
+    remembered.set(token, claims);
+    return claims;
+  }
+
+  return {
+    async issue(sub, sid) {
+      const iat = seconds(clock());
+      return await new SignJWT({ sid })
+        .setProtectedHeader({ alg: algorithm, typ, kid: keyring.signing.kid })
+        .setIssuer(issuer)
+        .setAudience(audience)
+        .setSubject(sub)
+        .setJti(crypto.randomUUID())
+        .setIssuedAt(iat)
+        .setExpirationTime(iat + ttl)
+        .sign(keyring.signing.key);
+    },
+
+    async verify(token) {
+      const now = clock();
+      const known = remembered.get(token);
+      if (known) {
+        if (seconds(now) < known.exp + leeway) return known;
+        remembered.delete(token);
+        return undefined;
+      }
+      const kid = keyIdOf(token);
+      const key = kid === undefined ? undefined : keyring.verifying(kid);
+      if (!key) return undefined;
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [algorithm],
+          issuer,
+          audience,
+          typ,
+          clockTolerance: leeway,
+          currentDate: now,
+        });
+        const claims = accessClaims(payload, seconds(now));
+        return claims && remember(token, claims);
+      } catch (error) {
+        if (error instanceof errors.JOSEError) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * The `kid` of a token whose form leaves nothing to interpretation: three parts, each the one base64url spelling of its
+ * bytes, and a header that has exactly the three members that ours have. So `crit`, `jwk`, `jku`, `x5u` and their kind
+ * are refused by not being known, before any cryptography.
+ */
+function keyIdOf(token: string): string | undefined {
+  if (token.length > maxLength) return undefined;
+  const parts = token.split('.', 4);
+  if (parts.length !== 3 || !parts.every(isCanonical)) return undefined;
+  const header = parseObject(parts[0] ?? '');
+  const known = header?.['alg'] === algorithm && header['typ'] === typ && Object.keys(header).length === 3;
+  return known && typeof header['kid'] === 'string' ? header['kid'] : undefined;
+}
+
+function isCanonical(part: string): boolean {
+  return part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part;
+}
+
+function parseObject(part: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What the signature does not promise: that each claim is there, of its type, and means one thing. */
+function accessClaims(payload: Readonly<Record<string, unknown>>, now: number): AccessClaims | undefined {
+  const { aud, sub, sid, jti, iat, exp } = payload;
+  if (typeof aud !== 'string' || typeof jti !== 'string' || jti === '') return undefined;
+  if (typeof sub !== 'string' || !uuid.test(sub) || typeof sid !== 'string' || !uuid.test(sid))
+    return undefined;
+  if (!isTime(iat) || !isTime(exp) || iat > now + leeway || exp <= iat) return undefined;
+  return { sub, sid, exp };
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0;
+}
+
+function seconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000);
+}
