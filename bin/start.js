@@ -1,0 +1,14 @@
+// Plain JavaScript that any Node can read: an old one would stop at the first type annotation without saying why.
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 26) {
+  process.stderr.write(
+    `Plinth needs Node 26 or later and this is ${process.versions.node}. "npm ci" brings it and "npm start" uses it.\n`,
+  );
+  process.exitCode = 1;
+} else {
+  import('../src/main.ts').catch(error => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
+    process.stderr.write(`${error.message}\nIs everything installed? Run "npm ci" first.\n`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,165 @@
+import { isIP } from 'node:net';
+
+/** Everything the operator can set. The only module that reads the environment; see `docs/settings.md`. */
+export interface Config {
+  readonly environment: 'production' | 'development' | 'test';
+  readonly host: string;
+  readonly port: number;
+  readonly databaseUrl: string;
+  /** Undefined: it lies in a file beside the database. */
+  readonly secret: Uint8Array | undefined;
+  readonly bcryptCost: number;
+  /** Threads that hash; 0 is one per core. */
+  readonly hashThreads: number;
+  /** The longest expected wait for a hash with which work is still taken on, in milliseconds. */
+  readonly hashMaxWait: number;
+  /** Seconds. */
+  readonly accessTokenTtl: number;
+  /** Seconds without use after which a session ends. */
+  readonly refreshTokenTtl: number;
+  /** Seconds after which a session ends whatever happens. */
+  readonly sessionTtl: number;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Code points. */
+  readonly passwordMinLength: number;
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly logLevel: string;
+}
+
+/** What is wrong with the settings, one line each; never the value of a secret. */
+export class ConfigFaults extends Error {
+  override readonly name = 'ConfigFaults';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** Reads and checks all settings; throws `ConfigFaults` naming every fault. An empty value is a fault, not a default. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = Object.keys(environment)
+    .filter(name => name.startsWith('PLINTH_'))
+    .map(name => `${name}: there is no such setting`);
+
+  function setting<Value>(name: string, fallback: Value, parse: Parse<Value>, allowed: string): Value {
+    const text = environment[name];
+    if (text === undefined) return fallback;
+    const value = parse(text);
+    if (value !== undefined) return value;
+    faults.push(`${name}: ${shown(name, text)} is not ${allowed}`);
+    return fallback;
+  }
+  const whole = (name: string, fallback: number, from: number, to: number, unit = ''): number =>
+    setting(name, fallback, wholeNumber(from, to), `a whole number${unit} from ${from} to ${to}`);
+
+  const mode = setting('NODE_ENV', 'production', oneOf(environments), `one of ${environments.join(', ')}`);
+  const config: Config = Object.freeze({
+    environment: mode,
+    host: setting('HOST', '127.0.0.1', hostName, 'an IP address or host name'),
+    port: whole('PORT', 3000, 0, 65_535),
+    databaseUrl: setting(
+      'DATABASE_URL',
+      'sqlite:data/plinth.db',
+      databaseUrl,
+      'sqlite:PATH or sqlite::memory:',
+    ),
+    secret: setting('SECRET', undefined, parseSecret, 'at least 32 random bytes in base64url'),
+    bcryptCost: whole('BCRYPT_COST', 12, mode === 'test' ? 4 : 10, 15),
+    hashThreads: whole('HASH_THREADS', 0, 0, 64),
+    hashMaxWait: whole('HASH_MAX_WAIT', 3000, 100, 60_000, ' of milliseconds'),
+    accessTokenTtl: whole('ACCESS_TOKEN_TTL', 900, 1, 86_400, ' of seconds'),
+    refreshTokenTtl: whole('REFRESH_TOKEN_TTL', 1_209_600, 1, 31_536_000, ' of seconds'),
+    sessionTtl: whole('SESSION_TTL', 2_592_000, 1, 31_536_000, ' of seconds'),
+    issuer: setting('ISSUER', 'plinth', identifier, identifierForm),
+    audience: setting('AUDIENCE', 'plinth', identifier, identifierForm),
+    passwordMinLength: whole('PASSWORD_MIN_LENGTH', 8, 8, 64, ' of code points'),
+    trustedProxies: setting(
+      'TRUSTED_PROXIES',
+      [],
+      listOf(network),
+      'a comma-separated list of addresses or CIDRs',
+    ),
+    corsOrigins: setting(
+      'CORS_ORIGINS',
+      [],
+      listOf(origin),
+      'a comma-separated list of origins, as https://app.example',
+    ),
+    logLevel: setting('LOG_LEVEL', 'info', oneOf(levels), `one of ${levels.join(', ')}`),
+  });
+  if (faults.length > 0) throw new ConfigFaults(faults);
+  return config;
+}
+
+/** What was found, without what is secret in it: a database URL may hold a password. */
+function shown(name: string, text: string): string {
+  return name === 'SECRET' ? 'what is set' : JSON.stringify(text.replace(/\/\/[^/]*@/, '//…@'));
+}
+
+/** Undefined means: not allowed. */
+type Parse<Value> = (text: string) => Value | undefined;
+
+const environments = ['production', 'development', 'test'] as const;
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const identifierForm = '1 to 200 printable ASCII characters without spaces';
+
+function oneOf<Value extends string>(values: readonly Value[]): Parse<Value> {
+  return text => values.find(value => value === text);
+}
+
+function wholeNumber(from: number, to: number): Parse<number> {
+  return text => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    return number >= from && number <= to ? number : undefined;
+  };
+}
+
+function listOf<Value>(parse: Parse<Value>): Parse<readonly Value[]> {
+  return text => {
+    const values = text.split(',').map(part => parse(part.trim()));
+    return values.every(value => value !== undefined) ? values : undefined;
+  };
+}
+
+function hostName(text: string): string | undefined {
+  return isIP(text) || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text) ? text : undefined;
+}
+
+function identifier(text: string): string | undefined {
+  return /^[\x21-\x7e]{1,200}$/.test(text) ? text : undefined;
+}
+
+function databaseUrl(text: string): string | undefined {
+  return /^sqlite:[^?#]+$/.test(text) ? text : undefined;
+}
+
+/**
+ * A network in IPv6-mapped IPv4 notation is refused: `::ffff:10.0.0.0/8` reads as 10.0.0.0/8 and means the whole
+ * internet. So is a prefix of length 0, for the same reason.
+ */
+function network(text: string): string | undefined {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return undefined;
+  if (version === 6 && new URL(`http://[${address}]`).hostname.startsWith('[::ffff:')) return undefined;
+  if (prefix === undefined) return text;
+  return wholeNumber(1, version === 4 ? 32 : 128)(prefix) === undefined ? undefined : text;
+}
+
+function origin(text: string): string | undefined {
+  if (!/^https?:\/\/[a-z0-9.:[\]-]+$/.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text).origin === text ? text : undefined;
+}
+
+/** Refuses what people type when they are asked for a secret: too short, few different bytes, or words. */
+export function parseSecret(text: string): Uint8Array | undefined {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
+  const bytes = Buffer.from(text, 'base64url');
+  const canonical = bytes.toString('base64url') === text;
+  const placeholder = /change.?me|example|placeholder|password|secret|default|plinth/i.test(text);
+  return canonical && bytes.length >= 32 && new Set(bytes).size >= 16 && !placeholder ? bytes : undefined;
+}

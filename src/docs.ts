@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type TSchema } from 'typebox';
+import type { Routes } from './http/routes.ts';
+
+/** The OpenAPI document and the page that makes it clickable. */
+export function docsRoutes(app: Routes): void {
+  app.get(
+    '/openapi.json',
+    {
+      config: { access: 'public' },
+      schema: {
+        operationId: 'getOpenapi',
+        summary: 'This description, as OpenAPI',
+        tags: ['docs'],
+        response: answer('An OpenAPI 3.1 document', 'application/json', Type.Object({})),
+      },
+    },
+    cached('application/json', () => JSON.stringify(app.swagger())),
+  );
+
+  const page = cached('text/html', () => read('./docs/page.html'));
+  app.get(
+    '/docs',
+    {
+      config: { access: 'public' },
+      schema: {
+        operationId: 'getDocs',
+        summary: 'This description, to read and to try out',
+        tags: ['docs'],
+        response: answer('A page', 'text/html', Type.String()),
+      },
+    },
+    (request, reply) => page(request, reply.header('content-security-policy', pagePolicy)),
+  );
+
+  // A route for each by its name: nothing of a request gets near the file system.
+  for (const [name, [type, specifier]] of Object.entries(assets)) {
+    const options = { config: { access: 'public' }, schema: { hide: true } } as const;
+    const asset = cached(type, () => read(specifier));
+    app.get(`/docs/${name}`, options, asset);
+  }
+}
+
+/**
+ * Everything from here, nothing inline. The `data:` images are icons in Swagger UI's own style sheet. It styles single
+ * elements through the DOM, which the policy does not count as inline, so that `style-src` needs no exception.
+ */
+const pagePolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Ours, and the two of the many files of Swagger UI that the page needs. */
+const assets = {
+  'page.css': ['text/css', './docs/page.css'],
+  'page.js': ['text/javascript', './docs/page.js'],
+  'icon.svg': ['image/svg+xml', './docs/icon.svg'],
+  'swagger-ui.css': ['text/css', '@fastify/swagger-ui/static/swagger-ui.css'],
+  'swagger-ui.js': ['text/javascript', '@fastify/swagger-ui/static/swagger-ui-bundle.js'],
+} as const;
+
+function answer(description: string, type: string, schema: TSchema) {
+  return {
+    200: { description, content: { [type]: { schema } } },
+    304: Type.Null({ description: 'Not changed since the `ETag` of `If-None-Match`' }),
+  };
+}
+
+/** Answers with bytes that are made at the first request and kept. Browsers keep them too, and ask before each use. */
+function cached(type: string, make: () => string | Buffer) {
+  let kept: { readonly bytes: Buffer; readonly etag: string } | undefined;
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    kept ??= withTag(Buffer.from(make()));
+    void reply.headers({ 'cache-control': 'no-cache', etag: kept.etag });
+    if (request.headers['if-none-match']?.includes(kept.etag)) return reply.code(304).send();
+    return reply.type(`${type}; charset=utf-8`).send(kept.bytes);
+  };
+}
+
+function withTag(bytes: Buffer) {
+  return { bytes, etag: `"${createHash('sha256').update(bytes).digest('base64url')}"` };
+}
+
+function read(specifier: string): Buffer {
+  return readFileSync(fileURLToPath(import.meta.resolve(specifier)));
+}

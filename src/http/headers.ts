@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify';
+
+/**
+ * Headers of every answer. `no-store` unless the handler has said otherwise; the policy is for answers that a browser
+ * opens as a page by mistake: nothing in them may load, run or be framed.
+ */
+export function standardHeaders(requestId: string): Record<string, string> {
+  return {
+    'x-request-id': requestId,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'referrer-policy': 'no-referrer',
+  };
+}
+
+export function setHeaders(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(standardHeaders(request.id));
+    done();
+  });
+}

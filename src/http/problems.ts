@@ -1,0 +1,113 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Code, Problem } from '../errors.ts';
+import { standardHeaders } from './headers.ts';
+import { watchMethods } from './methods.ts';
+import { requestId } from './request-id.ts';
+import type { Routes } from './routes.ts';
+
+const mediaType = 'application/problem+json; charset=utf-8';
+
+/** Turns an error of a feature or library into a `Problem`, or gives undefined when it does not know it. */
+export type Translate = (error: unknown) => Problem | undefined;
+
+/** One answer for every error that reaches Fastify: a `Problem` as it is, everything else by `toProblem`. */
+export function answerProblems(app: Routes, translate: Translate): void {
+  const allowedAt = watchMethods(app);
+  // Node would answer this one without a body.
+  app.addHook('onRequest', ({ raw }, _, done) => {
+    const bare = raw.headers.host === undefined && raw.httpVersion === '1.1';
+    done(bare ? new Problem('malformed_request', 'HTTP/1.1 needs a Host header.') : undefined);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    sendProblem(toProblem(error, translate), request, reply);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    sendProblem(noRoute(allowedAt(request)), request, reply);
+  });
+}
+
+function noRoute(allow: string | undefined): Problem {
+  return allow === undefined
+    ? new Problem('not_found', 'There is nothing here.')
+    : new Problem('method_not_allowed', `This path has ${allow}.`, { headers: { allow } });
+}
+
+/** For errors that arise before Fastify has a route: a URL that cannot be decoded, a parameter that is too long. */
+export function answerFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  // No hook has run.
+  reply.headers(standardHeaders(request.id));
+  sendProblem(new Problem('malformed_request', 'The URL is malformed.', { cause: error }), request, reply);
+}
+
+function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): void {
+  if (problem.status === 500) {
+    request.log.error({ request_id: request.id, err: problem.cause }, 'internal error');
+  } else if (problem.status === 503) {
+    request.log.warn({ request_id: request.id, code: problem.code, err: problem.cause }, 'not served');
+  }
+  void reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .header('content-type', mediaType)
+    .serializer(JSON.stringify)
+    .send(problem.toBody(request.id));
+}
+
+const framework: Readonly<Record<string, readonly [Code, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The body is larger than 16 KiB.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'malformed_request',
+    'The body is not as long as Content-Length says.',
+  ],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'The body has a media type that is not read here.',
+  ],
+  ECONNRESET: ['malformed_request', 'The request ended before its body did.'],
+};
+
+function toProblem(error: unknown, translate: Translate): Problem {
+  if (error instanceof Problem) return error;
+  const known = framework[errorCode(error)];
+  if (known) return new Problem(known[0], known[1], { cause: error });
+  return translate(error) ?? new Problem('internal', 'Something went wrong here.', { cause: error });
+}
+
+function errorCode(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  return typeof code === 'string' ? code : '';
+}
+
+const parserProblems: Readonly<Record<string, readonly [Code, string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request line and headers are larger than 16 KiB.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive.'],
+};
+
+/** For what Node's HTTP parser refuses: there is no request yet, only a socket, and nothing after it can be trusted. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [code, detail] = parserProblems[error.code ?? ''] ?? [
+    'malformed_request',
+    'This is not HTTP as we know it.',
+  ];
+  const problem = new Problem(code, detail);
+  const id = requestId({ headers: {} });
+  const body = JSON.stringify(problem.toBody(id));
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      ...Object.entries(standardHeaders(id)).map(([name, value]) => `${name}: ${value}`),
+      `content-type: ${mediaType}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+    () => socket.destroy(),
+  );
+}

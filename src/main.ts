@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import { type Config, ConfigFaults, readConfig } from './config.ts';
+import { DatabaseRefused } from './database.ts';
+import { SecretRefused } from './secret.ts';
+import { type Service, startService } from './service.ts';
+
+/** sysexits.h: the configuration is at fault. The supervisor need not try again. */
+const exConfig = 78;
+/** Milliseconds for requests in flight after the signal to stop. */
+const patience = 20_000;
+
+try {
+  const config = readConfig(environment());
+  const service = await startService(config);
+  stopOnSignal(service);
+  announce(service.address, config);
+} catch (error) {
+  process.exitCode = exConfig;
+  if (error instanceof ConfigFaults) for (const fault of error.faults) process.stderr.write(`${fault}\n`);
+  else if (error instanceof DatabaseRefused || error instanceof SecretRefused)
+    process.stderr.write(`${error.message}\n`);
+  else if (isListenError(error)) process.stderr.write(`HOST, PORT: ${error.message}\n`);
+  else throw error;
+}
+
+/** The real environment goes before `.env`. */
+function environment(): Record<string, string | undefined> {
+  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
+  const mode = process.argv.includes('--dev') ? { NODE_ENV: 'development' } : {};
+  return { ...mode, ...file, ...process.env };
+}
+
+function isListenError(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    'syscall' in error &&
+    (error.syscall === 'listen' || error.syscall === 'getaddrinfo')
+  );
+}
+
+/** To standard error, for people; the log on standard output has it too. */
+function announce(address: string, config: Config): void {
+  const data = config.databaseUrl.slice('sqlite:'.length);
+  const place = data === ':memory:' ? 'in memory only, gone at the end' : resolve(data);
+  process.stderr.write(
+    `Plinth listens on ${address}\nTry it out      ${address}/docs\nData lies in    ${place}\n`,
+  );
+}
+
+/** The first signal lets requests in flight finish; the second, or a wait too long, does not. */
+function stopOnSignal(service: Service): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    setTimeout(() => process.exit(1), patience).unref();
+    service.stop().then(
+      () => process.exit(0),
+      error => {
+        process.stderr.write(`${error}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseSecret } from './config.ts';
+
+/** The secret cannot be had. The message says why, for the operator, and never what the secret is. */
+export class SecretRefused extends Error {
+  override readonly name = 'SecretRefused';
+}
+
+/**
+ * The secret that lies beside a SQLite database; made, once, together with the database. An existing database without
+ * one is refused: a new secret could open nothing in it. `databaseUrl`: `sqlite:PATH` or `sqlite::memory:`.
+ */
+export function secretBeside(databaseUrl: string): Uint8Array {
+  const path = databaseUrl.slice('sqlite:'.length);
+  if (path === ':memory:') return randomBytes(32);
+  const file = join(dirname(path), 'secret');
+  if (!existsSync(file)) {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) {
+      throw new SecretRefused(
+        `${path} is there but its secret, ${file}, is not: bring it back or set SECRET`,
+      );
+    }
+    makeSecret(file);
+  }
+  const secret = parseSecret(readFileSync(file, 'utf8').trimEnd());
+  if (!secret) throw new SecretRefused(`${file} does not hold at least 32 random bytes in base64url`);
+  return secret;
+}
+
+/** Whole or not at all, and on disk before anything is encrypted with it; the first of two processes wins. */
+function makeSecret(file: string): void {
+  const folder = dirname(file);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  const fd = openSync(draft, 'wx', 0o600);
+  try {
+    writeSync(fd, `${randomSecret()}\n`);
+    fsyncSync(fd);
+    linkSync(draft, file);
+    syncFolder(folder);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    closeSync(fd);
+    rmSync(draft);
+  }
+}
+
+/** Chance may spell a word that is taken for a placeholder. */
+function randomSecret(): string {
+  const text = randomBytes(32).toString('base64url');
+  return parseSecret(text) ? text : randomSecret();
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  fsyncSync(fd);
+  closeSync(fd);
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { buildApp } from './app.ts';
+import { createBcryptEngine } from './bcrypt/index.ts';
+import { systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { openDatabase } from './database.ts';
+import { checkSecret, claimDatabase } from './instance.ts';
+import { bufferedOutput, createLog, prettyOutput } from './log.ts';
+import { secretBeside } from './secret.ts';
+import { createVault } from './vault.ts';
+
+export interface Service {
+  /** As a URL, with the port that was taken. */
+  readonly address: string;
+  /** Takes no new requests, lets those in flight finish, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Opens everything in order, and closes what was opened when a later step fails. */
+export async function startService(config: Config): Promise<Service> {
+  const output = config.environment === 'development' ? await prettyOutput() : bufferedOutput(1);
+  const log = createLog(config.logLevel, output);
+  await using closing = new AsyncDisposableStack();
+  closing.defer(() => output.flush());
+
+  const vault = createVault(config.secret ?? secretBeside(config.databaseUrl));
+  const database = await openDatabase(config.databaseUrl, {
+    accept: facts => checkSecret(facts, vault),
+    onFatal: cause =>
+      log.fatal({ err: cause }, 'the disk failed to keep a commit: no writes until a restart'),
+  });
+  closing.defer(() => database.close());
+  await claimDatabase(database, vault);
+
+  const engine = await createBcryptEngine({
+    ...(config.hashThreads > 0 && { threads: config.hashThreads }),
+    maxWait: config.hashMaxWait,
+    log: line => log.warn(line),
+  });
+  closing.defer(() => engine.close());
+  const app = await buildApp({
+    config,
+    version: programVersion(),
+    database,
+    engine,
+    vault,
+    clock: systemClock,
+    log,
+  });
+  closing.defer(() => app.close());
+  const address = await app.listen({ host: config.host, port: config.port });
+  log.info({ address, docs: `${address}/docs`, hashing: engine.description }, 'listening');
+
+  const opened = closing.move();
+  return { address, stop: () => opened.disposeAsync() };
+}
+
+function programVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(text) as { version: string };
+  return version;
+}

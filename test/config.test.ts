@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ConfigFaults, readConfig } from '../src/config.ts';
+
+const secret = 'mR5tT2L51tDRiw4WZ-a5r4uZYS3GjdeOnXRUwmS6DyE';
+
+test('without any setting, the defaults of the documentation', () => {
+  assert.deepEqual(readConfig({}), {
+    environment: 'production',
+    host: '127.0.0.1',
+    port: 3000,
+    databaseUrl: 'sqlite:data/plinth.db',
+    secret: undefined,
+    bcryptCost: 12,
+    hashThreads: 0,
+    hashMaxWait: 3000,
+    accessTokenTtl: 900,
+    refreshTokenTtl: 1_209_600,
+    sessionTtl: 2_592_000,
+    issuer: 'plinth',
+    audience: 'plinth',
+    passwordMinLength: 8,
+    trustedProxies: [],
+    corsOrigins: [],
+    logLevel: 'info',
+  });
+});
+
+const allowed: readonly (readonly [name: string, value: string, key: string, read: unknown])[] = [
+  ['HOST', '0.0.0.0', 'host', '0.0.0.0'],
+  ['HOST', '::1', 'host', '::1'],
+  ['HOST', 'localhost', 'host', 'localhost'],
+  ['PORT', '0', 'port', 0],
+  ['PORT', '65535', 'port', 65_535],
+  ['DATABASE_URL', 'sqlite::memory:', 'databaseUrl', 'sqlite::memory:'],
+  ['DATABASE_URL', 'sqlite:/var/lib/plinth/plinth.db', 'databaseUrl', 'sqlite:/var/lib/plinth/plinth.db'],
+  ['BCRYPT_COST', '10', 'bcryptCost', 10],
+  ['BCRYPT_COST', '15', 'bcryptCost', 15],
+  ['ISSUER', 'https://accounts.example', 'issuer', 'https://accounts.example'],
+  ['PASSWORD_MIN_LENGTH', '15', 'passwordMinLength', 15],
+  [
+    'TRUSTED_PROXIES',
+    '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
+    'trustedProxies',
+    ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
+  ],
+  [
+    'CORS_ORIGINS',
+    'https://app.example,http://localhost:5173',
+    'corsOrigins',
+    ['https://app.example', 'http://localhost:5173'],
+  ],
+  ['LOG_LEVEL', 'silent', 'logLevel', 'silent'],
+  ['SECRET', secret, 'secret', Buffer.from(secret, 'base64url')],
+];
+
+test('allowed values are read', () => {
+  for (const [name, value, key, read] of allowed) {
+    assert.deepEqual(
+      Object.entries(readConfig({ [name]: value })).find(([found]) => found === key)?.[1],
+      read,
+      name,
+    );
+  }
+});
+
+const refused: readonly (readonly [name: string, ...values: string[]])[] = [
+  ['NODE_ENV', '', 'staging', 'Production'],
+  ['HOST', '', 'a b', 'http://x', '-x'],
+  ['PORT', '', '-1', '65536', '80a', '0x50', '1e3', ' 80', 'NaN', '3000.5', '99999999999'],
+  ['DATABASE_URL', '', 'data/plinth.db', 'sqlite:', 'sqlite:a?mode=memory', 'mysql://x', 'file:x'],
+  [
+    'SECRET',
+    '',
+    'short',
+    'x'.repeat(43),
+    secret.slice(0, 42),
+    `${secret}=`,
+    `${secret}+`,
+    `${'changeme'.repeat(6)}`,
+    `my-secret-${secret}`,
+    'A'.repeat(43),
+    `${secret.slice(0, -1)}l`,
+  ],
+  ['BCRYPT_COST', '', '9', '16', '4', '12.5', 'twelve'],
+  ['HASH_THREADS', '', '-1', '65', 'auto'],
+  ['HASH_MAX_WAIT', '', '0', '99', '3s'],
+  ['ACCESS_TOKEN_TTL', '', '0', '-1', '86401', '15m'],
+  ['REFRESH_TOKEN_TTL', '', '0', '31536001'],
+  ['SESSION_TTL', '', '0', 'forever'],
+  ['ISSUER', '', 'a b', 'é', 'x'.repeat(201)],
+  ['AUDIENCE', '', 'a\nb'],
+  ['PASSWORD_MIN_LENGTH', '', '0', '7', '65'],
+  [
+    'TRUSTED_PROXIES',
+    '',
+    'all',
+    '10.0.0.0/33',
+    '10.0.0.0/0',
+    '::/0',
+    '::ffff:10.0.0.0/8',
+    '0:0:0:0:0:ffff:a00:0/104',
+    '10.0.0.1/8/8',
+    '10.0.0.1,',
+    '*',
+  ],
+  [
+    'CORS_ORIGINS',
+    '',
+    '*',
+    'null',
+    'app.example',
+    'https://app.example/',
+    'https://app.example/x',
+    'https://*.example',
+    'ftp://app.example',
+    'https://app.example:443',
+  ],
+  ['LOG_LEVEL', '', 'verbose', 'INFO'],
+  ['PLINTH_PORT', '3000'],
+  ['PLINTH_', ''],
+];
+
+test('every other value is refused by name, with what was found and what is allowed', () => {
+  for (const [name, ...values] of refused) {
+    for (const value of values) {
+      const [fault = '', ...others] = faultsOf({ [name]: value });
+      assert.deepEqual(others, [], name);
+      assert.ok(fault.startsWith(`${name}: `), `${name}=${value} gives ${fault}`);
+      assert.ok(!fault.includes('\n'));
+      if (name === 'SECRET' && value !== '') assert.ok(!fault.includes(value), 'a secret is shown');
+    }
+  }
+});
+
+test('all faults are told at once', () => {
+  const faults = faultsOf({ PORT: 'x', BCRYPT_COST: '3', PLINTH_X: '', SECRET: 'short' });
+  assert.deepEqual(faults.map(fault => fault.split(':')[0]).sort(), [
+    'BCRYPT_COST',
+    'PLINTH_X',
+    'PORT',
+    'SECRET',
+  ]);
+});
+
+test('a password in a database URL is not shown', () => {
+  const [fault] = faultsOf({ DATABASE_URL: 'mysql://root:hunter2@db/x' });
+  assert.doesNotMatch(fault ?? '', /hunter2|root/);
+});
+
+test('a cost of 4 is for tests alone', () => {
+  assert.equal(readConfig({ NODE_ENV: 'test', BCRYPT_COST: '4' }).bcryptCost, 4);
+  assert.equal(faultsOf({ NODE_ENV: 'development', BCRYPT_COST: '4' }).length, 1);
+});
+
+function faultsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    assert.ok(error instanceof ConfigFaults);
+    return error.faults;
+  }
+  return assert.fail(`accepted: ${JSON.stringify(environment)}`);
+}

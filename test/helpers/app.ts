@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { buildApp, type World } from '../../src/app.ts';
+import { createBcryptEngine } from '../../src/bcrypt/index.ts';
+import type { Config } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
+import { type Database, openDatabase } from '../../src/database.ts';
+import { createLog } from '../../src/log.ts';
+import { createVault } from '../../src/vault.ts';
+import { Client } from './client.ts';
+
+export interface TestApp extends Client {
+  readonly world: World;
+  /** Every line of the log so far. */
+  readonly logged: readonly Record<string, unknown>[];
+  /** Turns the service's clock. */
+  readonly turnClock: (seconds: number) => void;
+}
+
+export type Overrides = Partial<Omit<World, 'config'>> & {
+  readonly settings?: Readonly<Record<string, string>>;
+};
+
+export const testSecret = Buffer.from(
+  '00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210',
+  'hex',
+);
+
+/** A service of one's own on a socket of its own, with a database of its own; all gone when the test ends. */
+export async function startApp(
+  t: TestContext,
+  { settings = {}, ...overrides }: Overrides = {},
+): Promise<TestApp> {
+  const config = testConfig(settings);
+  const database = overrides.database ?? (await temporaryDatabase(t, config));
+  const engine = overrides.engine ?? (await createBcryptEngine({ threads: 1, log: () => undefined }));
+  let offset = 0;
+  const logged: Record<string, unknown>[] = [];
+  const world: World = {
+    config,
+    version: '0.0.0',
+    database,
+    engine,
+    vault: createVault(testSecret),
+    clock: () => new Date(Date.now() + offset),
+    log: createLog(config.logLevel, {
+      stream: { write: line => void logged.push(JSON.parse(line)) },
+      flush: () => undefined,
+    }),
+    ...overrides,
+  };
+  const app = await buildApp(world);
+  t.after(async () => {
+    await app.close();
+    if (!overrides.engine) await engine.close();
+  });
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  return Object.assign(new Client(url), {
+    world,
+    logged,
+    turnClock: (seconds: number) => {
+      offset += seconds * 1000;
+    },
+  });
+}
+
+export function testConfig(settings: Readonly<Record<string, string>> = {}): Config {
+  return readConfig({ NODE_ENV: 'test', BCRYPT_COST: '4', ...settings });
+}
+
+/** A folder that goes with the test. */
+export function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'plinth-test-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function temporaryDatabase(t: TestContext, config: Config): Promise<Database> {
+  const url =
+    config.databaseUrl === 'sqlite:data/plinth.db'
+      ? `sqlite:${temporaryFolder(t)}/test.db`
+      : config.databaseUrl;
+  const database = await openDatabase(url);
+  t.after(() => database.close());
+  return database;
+}

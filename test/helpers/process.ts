@@ -1,0 +1,65 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import type { TestContext } from 'node:test';
+import { Client } from './client.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The service as a process of its own, as `npm start` runs it, in a folder of the caller. */
+export class ServiceProcess {
+  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  stdout = '';
+  stderr = '';
+  readonly #closed: Promise<Finished>;
+
+  /** `folder`: where `data/` and `.env` lie. Only `settings` and what a process needs are in its environment. */
+  constructor(t: TestContext, folder: string, settings: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(process.execPath, [`${root}bin/start.js`], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'] ?? '', PORT: '0', BCRYPT_COST: '10', ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout.setEncoding('utf8').on('data', text => {
+      this.stdout += text;
+    });
+    this.child.stderr.setEncoding('utf8').on('data', text => {
+      this.stderr += text;
+    });
+    this.#closed = once(this.child, 'close').then(([code]) => ({
+      code,
+      stdout: this.stdout,
+      stderr: this.stderr,
+    }));
+    t.after(() => this.kill());
+  }
+
+  /** Resolves when it listens; rejects when it ends before. */
+  async client(): Promise<Client> {
+    const address = /listens on (\S+)/;
+    while (!address.test(this.stderr)) {
+      const ended = await Promise.race([once(this.child.stderr, 'data').then(() => undefined), this.#closed]);
+      if (ended) throw new Error(`ended with ${ended.code}: ${ended.stderr}`);
+    }
+    return new Client(address.exec(this.stderr)?.[1] ?? '');
+  }
+
+  ended(): Promise<Finished> {
+    return this.#closed;
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Finished> {
+    this.child.kill(signal);
+    return await this.#closed;
+  }
+
+  async kill(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await this.stop('SIGKILL');
+  }
+}
