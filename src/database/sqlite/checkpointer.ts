@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
+import type { CheckpointResult } from './checkpoint-worker.ts';
+import type { Mutex } from './mutex.ts';
+import type { WalSync } from './wal-sync.ts';
+
+/**
+ * Copies the write-ahead log back into the database before it grows large, in a thread of its own, because that waits
+ * for the disk. The thread begins with the first need and ends when there was none for a while.
+ */
+export class Checkpointer {
+  readonly #path: string;
+  readonly #mutex: Mutex;
+  readonly #disk: WalSync;
+  readonly #progress: StatementSync;
+  #left = 0;
+  #running: Promise<void> | undefined;
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(path: string, writer: DatabaseSync, mutex: Mutex, disk: WalSync) {
+    this.#path = path;
+    this.#mutex = mutex;
+    this.#disk = disk;
+    this.#progress = writer.prepare('pragma wal_checkpoint(noop)');
+    // Should the thread fail or be too slow, the commit that passes this bound does the work itself.
+    writer.exec(`pragma wal_autocheckpoint = ${mostFrames}`);
+  }
+
+  /** For just after a commit, while no transaction is open. */
+  consider(): void {
+    if (this.#running || this.#disk.failed) return;
+    const { log, checkpointed } = this.#progress.get() ?? {};
+    if (Number(log) - Number(checkpointed) - this.#left < manyFrames) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#running;
+    await this.#end();
+  }
+
+  /** Most of it while writers go on, the rest while they wait: then nothing is left and the log starts anew. */
+  async #run(): Promise<void> {
+    clearTimeout(this.#idle);
+    this.#left = await this.#checkpoint();
+    const unlock = await this.#mutex.lock();
+    try {
+      this.#left = await this.#checkpoint();
+    } finally {
+      unlock();
+    }
+    this.#idle = setTimeout(() => void this.#end(), idleAfter).unref();
+  }
+
+  async #checkpoint(): Promise<number> {
+    if (this.#disk.failed) return this.#left;
+    this.#worker ??= new Worker(new URL('checkpoint-worker.ts', import.meta.url), { workerData: this.#path });
+    const result = await answer(this.#worker);
+    if ('left' in result) return result.left;
+    // Nothing is lost: the log has it all, and the next need tries again.
+    if (result.syncFailed) this.#disk.fail(new Error(result.failed));
+    if (result.died) this.#worker = undefined;
+    return this.#left;
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#worker = undefined;
+    worker.postMessage(null);
+    await once(worker, 'exit');
+  }
+}
+
+async function answer(worker: Worker): Promise<CheckpointResult> {
+  const { promise, resolve } = Promise.withResolvers<CheckpointResult>();
+  const died = () => resolve({ failed: 'the thread ended', syncFailed: false, died: true });
+  worker.once('message', resolve).once('error', died).once('exit', died);
+  worker.postMessage('checkpoint');
+  const result = await promise;
+  worker.off('error', died).off('exit', died);
+  return result;
+}
+
+/** 4 MiB of pages: copied in about ten milliseconds, and little for a start after a crash to read. */
+const manyFrames = 1000;
+/** 64 MiB of pages. */
+const mostFrames = 16_000;
+const idleAfter = 10_000;

@@ -1,0 +1,90 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Engine, ReadQueries } from '../engine.ts';
+import { DatabaseUnavailable } from '../errors.ts';
+import { kysely } from './dialect.ts';
+import { isSyncFailure } from './failures.ts';
+import type { ReadDriver } from './read-driver.ts';
+import type { WriteDriver } from './write-driver.ts';
+
+/** What makes commits durable. */
+export interface Disk {
+  /** Throws once the disk has failed. */
+  check(): void;
+  /** Resolves when everything that is committed now is durable. */
+  settled(): Promise<void>;
+  fail(cause: unknown): void;
+}
+
+export interface Parts {
+  readonly reads: ReadDriver;
+  readonly writes: WriteDriver;
+  readonly disk: Disk;
+  readonly close: () => Promise<void>;
+}
+
+export class SqliteEngine<Tables> implements Engine<Tables> {
+  readonly db: ReadQueries<Tables>;
+  readonly #reads: Kysely<Tables>;
+  readonly #writes: Kysely<Tables>;
+  readonly #disk: Disk;
+  readonly #closeParts: () => Promise<void>;
+  readonly #running = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor({ reads, writes, disk, close }: Parts) {
+    this.#reads = kysely(reads);
+    this.#writes = kysely(writes);
+    this.#disk = disk;
+    this.#closeParts = close;
+    this.db = this.#reads;
+  }
+
+  async transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new DatabaseUnavailable('the database is closing');
+    this.#disk.check();
+    const running = this.#transaction(work);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async ping(): Promise<void> {
+    await sql`select 1 from sqlite_schema limit 1`.execute(this.#reads);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#running).then(this.#closeParts);
+    return this.#closed;
+  }
+
+  /** A failure waits too: what it says, such as "taken", may rest on a commit that is not durable yet. */
+  async #transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    try {
+      return await this.#writes.transaction().execute(tx => inTime(work(tx)));
+    } catch (error) {
+      if (isSyncFailure(error)) this.#disk.fail(error);
+      throw error;
+    } finally {
+      await this.#disk.settled();
+    }
+  }
+}
+
+/** Milliseconds in which a transaction has to end. Statements take none of them: they run without yielding. */
+const limit = 5000;
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error('a transaction awaited something other than its own queries')),
+    limit,
+  );
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
