@@ -6,7 +6,9 @@ if (major < 26) {
   );
   process.exitCode = 1;
 } else {
-  import('../src/main.ts').catch(error => {
+  // Without a command it serves; with one it is the operator's tool.
+  const entry = /^\w/.test(process.argv[2] ?? '') ? '../src/cli.ts' : '../src/main.ts';
+  import(entry).catch(error => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
     process.stderr.write(`${error.message}\nIs everything installed? Run "npm ci" first.\n`);
     process.exitCode = 1;

@@ -1,10 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import { guardRoutes } from './auth/guard.ts';
-import { loadKeyring } from './auth/keys.ts';
+import { openKeyring } from './auth/keyring.ts';
+import { ensureKey } from './auth/keys.ts';
+import { createLogin } from './auth/login.ts';
+import { createPasswordChange } from './auth/password-change.ts';
+import { createRefresh } from './auth/refresh.ts';
 import { authRoutes } from './auth/routes.ts';
-import { Jwks, Tokens } from './auth/schemas.ts';
+import { Jwks, SessionList, Tokens } from './auth/schemas.ts';
+import { sessionRoutes } from './auth/session-routes.ts';
 import { createSessions } from './auth/sessions.ts';
+import { createTokenPairs } from './auth/token-pairs.ts';
 import { createAccessTokens } from './auth/tokens.ts';
+import { startUpkeep } from './auth/upkeep.ts';
 import { type BcryptEngine, EngineClosed, EngineFailed, Overloaded } from './bcrypt/engine.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -43,7 +50,7 @@ export interface World {
 
 /** Builds the service; `listen` starts it. Closing it closes neither the database nor the hashing engine. */
 export async function buildApp(world: World): Promise<FastifyInstance> {
-  const { config, database, clock, log } = world;
+  const { config, database, vault, clock, log } = world;
   const app = createServer(log, config.trustedProxies);
 
   // What holds for every route that follows.
@@ -61,23 +68,46 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
     cost: config.bcryptCost,
     onUnusable: () => log.error('a stored password hash cannot be used'),
   });
-  const keyring = await loadKeyring(database, world.vault, clock);
-  const tokens = createAccessTokens({
-    keyring,
-    clock,
-    issuer: config.issuer,
-    audience: config.audience,
-    ttl: config.accessTokenTtl,
-  });
   const policy = { minLength: config.passwordMinLength, blocklist: loadBlocklist() };
+  await ensureKey(database, vault, clock());
+  const keyring = await openKeyring({
+    db: database.db,
+    vault,
+    clock,
+    monotonic: () => performance.now(),
+    onFailure: cause => log.error({ err: cause }, 'the signing keys cannot be read again'),
+  });
+  const { accessTokenTtl: ttl, issuer, audience } = config;
+  const tokens = createAccessTokens({ keyring, clock, issuer, audience, ttl });
+  const issue = createTokenPairs(tokens, clock);
+  const sessions = createSessions({ database, clock, settings: config });
+  const upkeep = startUpkeep({
+    database,
+    clock,
+    onFailure: cause => log.warn({ err: cause }, 'sessions are not kept up'),
+  });
+  app.addHook('onClose', () => upkeep.stop());
 
   // The features.
-  guardRoutes(app, { db: database.db, tokens, clock });
-  for (const schema of [UserBody, Tokens, Jwks]) app.addSchema(schema);
+  guardRoutes(app, { db: database.db, tokens, clock, noteUse: upkeep.noteUse });
+  for (const schema of [UserBody, Tokens, Jwks, SessionList]) app.addSchema(schema);
   userRoutes(app, { accounts: createAccounts({ database, passwords, clock }), policy });
   authRoutes(app, {
+    login: createLogin({ database, passwords, sessions, issue }),
+    refresh: createRefresh({
+      database,
+      sessions,
+      issue,
+      clock,
+      onReuse: ({ id, user_id }) =>
+        log.warn({ event: 'refresh_token_reuse', session_id: id, user_id }, 'a session was ended'),
+    }),
     keyring,
-    sessions: createSessions({ database, passwords, tokens, clock, lifetimes: config }),
+  });
+  sessionRoutes(app, {
+    sessions,
+    changePassword: createPasswordChange({ database, passwords, policy, clock }),
+    policy,
   });
   healthRoutes(app, { database, isDraining: drainOnClose(app) });
   docsRoutes(app);

@@ -8,6 +8,8 @@ export interface Config {
   readonly databaseUrl: string;
   /** Undefined: it lies in a file beside the database. */
   readonly secret: Uint8Array | undefined;
+  /** The one before it, while it is being replaced; see `docs/settings.md`. */
+  readonly previousSecret: Uint8Array | undefined;
   readonly bcryptCost: number;
   /** Threads that hash; 0 is one per core. */
   readonly hashThreads: number;
@@ -19,6 +21,8 @@ export interface Config {
   readonly refreshTokenTtl: number;
   /** Seconds after which a session ends whatever happens. */
   readonly sessionTtl: number;
+  /** Live sessions of one person; the oldest ends where there would be more. */
+  readonly maxSessions: number;
   readonly issuer: string;
   readonly audience: string;
   /** Code points. */
@@ -68,12 +72,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       'sqlite:PATH or sqlite::memory:',
     ),
     secret: setting('SECRET', undefined, parseSecret, 'at least 32 random bytes in base64url'),
+    previousSecret: setting('SECRET_PREVIOUS', undefined, parseSecret, 'the secret that SECRET replaces'),
     bcryptCost: whole('BCRYPT_COST', 12, mode === 'test' ? 4 : 10, 15),
     hashThreads: whole('HASH_THREADS', 0, 0, 64),
     hashMaxWait: whole('HASH_MAX_WAIT', 3000, 100, 60_000, ' of milliseconds'),
     accessTokenTtl: whole('ACCESS_TOKEN_TTL', 900, 1, 86_400, ' of seconds'),
     refreshTokenTtl: whole('REFRESH_TOKEN_TTL', 1_209_600, 1, 31_536_000, ' of seconds'),
     sessionTtl: whole('SESSION_TTL', 2_592_000, 1, 31_536_000, ' of seconds'),
+    maxSessions: whole('MAX_SESSIONS', 50, 1, 1000),
     issuer: setting('ISSUER', 'plinth', identifier, identifierForm),
     audience: setting('AUDIENCE', 'plinth', identifier, identifierForm),
     passwordMinLength: whole('PASSWORD_MIN_LENGTH', 8, 8, 64, ' of code points'),
@@ -97,7 +103,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 
 /** What was found, without what is secret in it: a database URL may hold a password. */
 function shown(name: string, text: string): string {
-  return name === 'SECRET' ? 'what is set' : JSON.stringify(text.replace(/\/\/[^/]*@/, '//…@'));
+  return name.startsWith('SECRET') ? 'what is set' : JSON.stringify(text.replace(/\/\/[^/]*@/, '//…@'));
 }
 
 /** Undefined means: not allowed. */

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import type { Database, Queries, Transaction } from './database.ts';
 import type { Vault } from './vault.ts';
 
 const name = 'secret_fingerprint';
@@ -8,16 +8,24 @@ export function checkSecret(facts: ReadonlyMap<string, string>, vault: Vault): s
   const fingerprint = facts.get(name);
   return fingerprint === undefined || vault.matches(fingerprint)
     ? undefined
-    : 'was made with another secret: bring back the one it was made with';
+    : 'was made with another secret: bring back the one it was made with, or give that one as SECRET_PREVIOUS';
 }
 
 /** Marks a new database as made with this secret. */
 export async function claimDatabase(database: Database, vault: Vault): Promise<void> {
-  const find = (db: Database['db']) =>
-    db.selectFrom('instance').where('name', '=', name).select('value').executeTakeFirst();
-  if (await find(database.db)) return;
+  if (await findFingerprint(database.db)) return;
   await database.transaction(async tx => {
-    if (!(await find(tx)))
-      await tx.insertInto('instance').values({ name, value: vault.fingerprint }).execute();
+    if (await findFingerprint(tx)) return;
+    await tx.insertInto('instance').values({ name, value: vault.fingerprint }).execute();
   });
+}
+
+/** Marks a database as belonging to the new secret alone, when nothing in it is sealed with the old one any more. */
+export async function reclaimDatabase(tx: Transaction, vault: Vault): Promise<void> {
+  await tx.updateTable('instance').set({ value: vault.fingerprint }).where('name', '=', name).execute();
+}
+
+async function findFingerprint(db: Queries): Promise<string | undefined> {
+  const row = await db.selectFrom('instance').where('name', '=', name).select('value').executeTakeFirst();
+  return row?.value;
 }

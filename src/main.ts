@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import { type Config, ConfigFaults, readConfig } from './config.ts';
 import { DatabaseRefused } from './database.ts';
+import { readEnvironment } from './environment.ts';
 import { SecretRefused } from './secret.ts';
 import { type Service, startService } from './service.ts';
 
@@ -12,7 +11,8 @@ const exConfig = 78;
 const patience = 20_000;
 
 try {
-  const config = readConfig(environment());
+  const mode = process.argv.includes('--dev') ? { NODE_ENV: 'development' } : {};
+  const config = readConfig({ ...mode, ...readEnvironment() });
   const service = await startService(config);
   stopOnSignal(service);
   announce(service.address, config);
@@ -23,13 +23,6 @@ try {
     process.stderr.write(`${error.message}\n`);
   else if (isListenError(error)) process.stderr.write(`HOST, PORT: ${error.message}\n`);
   else throw error;
-}
-
-/** The real environment goes before `.env`. */
-function environment(): Record<string, string | undefined> {
-  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
-  const mode = process.argv.includes('--dev') ? { NODE_ENV: 'development' } : {};
-  return { ...mode, ...file, ...process.env };
 }
 
 function isListenError(error: unknown): error is Error {

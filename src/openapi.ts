@@ -1,8 +1,10 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
-import { type Code, Problem, statusOf } from './errors.ts';
+import type { Code } from './errors.ts';
 import { accessOf } from './http/policy.ts';
+import { otherProblems, problemsByStatus } from './openapi/problems.ts';
 import { ProblemBody, ref } from './schemas.ts';
 
 /**
@@ -56,7 +58,7 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
 }
 
 function describe(schema: FastifySchema, route: RouteOptions): FastifySchema {
-  const session = accessOf(route) === 'session';
+  const session = accessOf(route) !== 'public';
   const content = Object.entries(contentOf(schema)).map(
     ([type, { schema: body }]) => [type, { schema: isNamed(body) ? ref(body) : body }] as const,
   );
@@ -67,15 +69,21 @@ function describe(schema: FastifySchema, route: RouteOptions): FastifySchema {
     'unavailable',
   ]);
   return {
+    tags: [resourceOf(route)],
     ...schema,
     ...(content.length > 0 && { body: { content: Object.fromEntries(content) } }),
     security: session ? [{ password: [] }, { bearer: [] }] : [],
     response: {
       ...problemsByStatus([...codes]),
-      ...(schema.response as object),
-      default: problemAnswer('Any other problem', anywhere),
+      ...withDescriptions(schema.response as Record<string, object> | undefined),
+      default: otherProblems,
     },
   };
+}
+
+/** `/notes/{id}` is listed under `notes`, unless the route says otherwise. */
+function resourceOf({ url }: RouteOptions): string {
+  return url.split('/')[1] ?? '';
 }
 
 type Content = Readonly<Record<string, { readonly schema: TSchema }>>;
@@ -90,48 +98,14 @@ function isNamed(schema: TSchema): schema is TSchema & { readonly $id: string } 
   return '$id' in schema && typeof schema.$id === 'string';
 }
 
-/** What any route may answer, without saying so. */
-const anywhere: readonly Code[] = [
-  'malformed_request',
-  'request_timeout',
-  'payload_too_large',
-  'unsupported_media_type',
-  'headers_too_large',
-  'internal',
-];
-
-/** One answer for each status, naming the codes that it may carry. */
-function problemsByStatus(codes: readonly Code[]): Record<number, unknown> {
-  const byStatus = Map.groupBy(codes, statusOf);
+/** An answer that neither says what it is nor has a component that does is called as HTTP calls its status. */
+function withDescriptions(response: Readonly<Record<string, object>> = {}): Record<string, object> {
   return Object.fromEntries(
-    [...byStatus].map(([status, of]) => {
-      const description = of.map(code => `\`${code}\``).join(' or ');
-      return [status, { ...problemAnswer(description, of), ...headersOf(of) }];
-    }),
+    Object.entries(response).map(([status, answer]) => [
+      status,
+      'description' in answer || '$ref' in answer
+        ? answer
+        : { ...answer, 'x-response-description': STATUS_CODES[status] },
+    ]),
   );
-}
-
-function problemAnswer(description: string, codes: readonly Code[]) {
-  const examples = Object.fromEntries(codes.map(code => [code, { value: exampleOf(code) }]));
-  return { description, content: { 'application/problem+json': { schema: ref(ProblemBody), examples } } };
-}
-
-function exampleOf(code: Code): Record<string, unknown> {
-  const fault = { pointer: '/password', code: 'too_short', detail: 'has to have at least 8 characters' };
-  const problem =
-    code === 'validation_failed'
-      ? new Problem(code, 'The body has faults.', { errors: [fault] })
-      : new Problem(code, 'For people: what was wrong, and what is allowed.');
-  return problem.toBody('4c9f4b0e-3f5d-4a46-9d43-0d5c6d0a7c11');
-}
-
-/** Headers that every one of these answers has. */
-function headersOf(codes: readonly Code[]) {
-  const [status] = codes.map(statusOf);
-  if (status === 401 && !codes.includes('invalid_credentials')) {
-    return { headers: { 'WWW-Authenticate': { type: 'string', description: 'The challenge of RFC 6750' } } };
-  }
-  return status === 429 || status === 503
-    ? { headers: { 'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds' } } }
-    : {};
 }

@@ -23,7 +23,7 @@ export async function startService(config: Config): Promise<Service> {
   await using closing = new AsyncDisposableStack();
   closing.defer(() => output.flush());
 
-  const vault = createVault(config.secret ?? secretBeside(config.databaseUrl));
+  const vault = createVault(config.secret ?? secretBeside(config.databaseUrl), config.previousSecret);
   const database = await openDatabase(config.databaseUrl, {
     accept: facts => checkSecret(facts, vault),
     onFatal: cause =>

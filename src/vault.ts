@@ -9,32 +9,37 @@ import {
 
 /** Encrypts what is secret at rest, under keys derived from `SECRET`. The secret itself is used for nothing else. */
 export interface Vault {
-  /** `context` says what and whose it is; the same has to be given to open it again. */
+  /** `context` says what and whose it is; the same has to be given to open it again. Always under the new secret. */
   seal(plaintext: string, context: string): string;
-  /** Throws when the text was sealed with another secret or context, or was changed. */
+  /** Throws when the text was sealed with neither secret or another context, or was changed. */
   open(sealed: string, context: string): string;
   /** A value by which a later start can tell that it has the same secret, and nothing else. */
   readonly fingerprint: string;
-  /** Whether a fingerprint was made with this secret. */
+  /** Whether a fingerprint was made with the secret or the previous one. */
   matches(fingerprint: string): boolean;
 }
 
 const version = 'v1';
 
-/** `secret`: at least 32 random bytes. Keys by HKDF-SHA256 (RFC 5869), sealing by AES-256-GCM with a random nonce. */
-export function createVault(secret: Uint8Array): Vault {
-  const sealingKey = derive(secret, 'sealing');
-  const fingerprint = createHmac('sha256', derive(secret, 'fingerprint'))
-    .update('plinth')
-    .digest('base64url');
+interface Keys {
+  readonly sealing: Buffer;
+  readonly fingerprint: string;
+}
+
+/**
+ * `secret`: at least 32 random bytes; `previous`: the one before it, which still opens. Keys by HKDF-SHA256 (RFC 5869),
+ * sealing by AES-256-GCM with a random nonce.
+ */
+export function createVault(secret: Uint8Array, previous?: Uint8Array): Vault {
+  const current = derive(secret);
+  const all = previous ? [current, derive(previous)] : [current];
   return {
-    fingerprint,
-    matches: other =>
-      other.length === fingerprint.length && timingSafeEqual(Buffer.from(other), Buffer.from(fingerprint)),
+    fingerprint: current.fingerprint,
+    matches: other => all.some(({ fingerprint }) => equal(fingerprint, other)),
 
     seal(plaintext, context) {
       const nonce = randomBytes(12);
-      const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce).setAAD(Buffer.from(context));
+      const cipher = createCipheriv('aes-256-gcm', current.sealing, nonce).setAAD(Buffer.from(context));
       const sealed = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()]);
       return [version, nonce.toString('base64url'), sealed.toString('base64url')].join('.');
     },
@@ -42,17 +47,35 @@ export function createVault(secret: Uint8Array): Vault {
     open(text, context) {
       const [form, nonce = '', body = ''] = text.split('.');
       if (form !== version) throw new Error('sealed by a version that this program does not know');
-      const sealed = Buffer.from(body, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', sealingKey, Buffer.from(nonce, 'base64url'), {
-        authTagLength: 16,
-      })
-        .setAAD(Buffer.from(context))
-        .setAuthTag(sealed.subarray(-16));
-      return Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]).toString('utf8');
+      const failures: unknown[] = [];
+      for (const { sealing } of all) {
+        try {
+          return decrypt(sealing, Buffer.from(nonce, 'base64url'), Buffer.from(body, 'base64url'), context);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+      throw new AggregateError(failures, 'sealed with another secret or for another purpose, or changed');
     },
   };
 }
 
-function derive(secret: Uint8Array, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `plinth ${purpose}`, 32));
+function decrypt(key: Buffer, nonce: Buffer, sealed: Buffer, context: string): string {
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: 16 })
+    .setAAD(Buffer.from(context))
+    .setAuthTag(sealed.subarray(-16));
+  return Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]).toString('utf8');
+}
+
+function derive(secret: Uint8Array): Keys {
+  const key = (purpose: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `plinth ${purpose}`, 32));
+  return {
+    sealing: key('sealing'),
+    fingerprint: createHmac('sha256', key('fingerprint')).update('plinth').digest('base64url'),
+  };
+}
+
+function equal(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }

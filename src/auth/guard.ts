@@ -4,12 +4,14 @@ import type { Queries } from '../database.ts';
 import { Problem, unauthenticated } from '../errors.ts';
 import { accessOf } from '../http/policy.ts';
 import { findIdentity, type Identity } from './models.ts';
-import type { AccessTokens } from './tokens.ts';
+import type { AccessClaims, AccessTokens } from './tokens.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is asking, where the route is not public. */
+    /** Who is asking, where the route requires a session. */
     identity: Identity | null;
+    /** What the token says, where the route requires no more than a token. */
+    claims: AccessClaims | null;
     /** The same, for handlers of routes that require a session: reading it anywhere else throws. */
     readonly user: Identity['user'];
     readonly session: Identity['session'];
@@ -20,23 +22,42 @@ interface GuardOptions {
   readonly db: Queries;
   readonly tokens: AccessTokens;
   readonly clock: Clock;
+  /** Told of every session that is used. */
+  readonly noteUse: (session: Identity['session']) => void;
 }
 
-/** Asks for a session on every route that declares so, before its body is read. Add it before the routes. */
+/** Asks for what each route declares, before its body is read. Add it before the routes. */
 export function guardRoutes(app: FastifyInstance, options: GuardOptions): void {
   app.decorateRequest('identity', null);
+  app.decorateRequest('claims', null);
   app.decorateRequest('user', { getter: requireUser });
   app.decorateRequest('session', { getter: requireSession });
   app.addHook('onRoute', route => {
-    if (accessOf(route) !== 'session') return;
-    const others = [route.onRequest ?? []].flat();
+    const access = accessOf(route);
+    if (access === 'public') return;
+    const check = access === 'session' ? requireLiveSession : requireToken;
     route.onRequest = [
       async request => {
-        request.identity = await authenticate(request, options);
+        await check(request, options);
       },
-      ...others,
+      ...[route.onRequest ?? []].flat(),
     ];
   });
+}
+
+async function requireToken(request: FastifyRequest, { tokens }: GuardOptions): Promise<AccessClaims> {
+  const claims = await tokens.verify(bearerToken(request));
+  if (!claims) throw unauthenticated('invalid_token');
+  request.claims = claims;
+  return claims;
+}
+
+async function requireLiveSession(request: FastifyRequest, options: GuardOptions): Promise<void> {
+  const { sid, sub } = await requireToken(request, options);
+  const identity = await findIdentity(options.db, { sid, sub, now: options.clock() });
+  if (!identity) throw unauthenticated('invalid_token');
+  request.identity = identity;
+  options.noteUse(identity.session);
 }
 
 function requireUser(this: FastifyRequest): Identity['user'] {
@@ -49,14 +70,6 @@ function requireSession(this: FastifyRequest): Identity['session'] {
 
 function identityOf({ identity }: FastifyRequest): Identity {
   if (!identity) throw new Error('this route does not require a session');
-  return identity;
-}
-
-async function authenticate(request: FastifyRequest, { db, tokens, clock }: GuardOptions): Promise<Identity> {
-  const token = bearerToken(request);
-  const claims = await tokens.verify(token);
-  const identity = claims && (await findIdentity(db, { sid: claims.sid, sub: claims.sub, now: clock() }));
-  if (!identity) throw unauthenticated('invalid_token');
   return identity;
 }
 

@@ -1,85 +1,154 @@
-import {
-  type CryptoKey,
-  calculateJwkThumbprint,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-} from 'jose';
-import type { Static } from 'typebox';
-import { Parse } from 'typebox/value';
-import type { Clock } from '../clock.ts';
-import type { Database, Queries, Transaction } from '../database.ts';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
+import { addSeconds, type Clock } from '../clock.ts';
+import type { Database, Transaction } from '../database.ts';
 import type { Vault } from '../vault.ts';
-import type { SigningKeysTable } from './models.ts';
-import { Jwks } from './schemas.ts';
+import {
+  algorithm,
+  findAllKeys,
+  findKeys,
+  insertKey,
+  type SigningKey,
+  signerAt,
+  updateKey,
+} from './key-models.ts';
 
-/** The one algorithm. A key is bound to it when it is made and again when it is loaded; no token has a say. */
-export const algorithm = 'ES256';
-
-/** The signing keys, in memory. */
-export interface Keyring {
-  readonly signing: { readonly kid: string; readonly key: CryptoKey };
-  /** By exact `kid`; undefined for every other. */
-  verifying(kid: string): CryptoKey | undefined;
-  readonly jwks: Static<typeof Jwks>;
+/** What an operator does with the signing keys. Running nodes follow within `maxStaleness`. */
+export interface KeyOperations {
+  list(): Promise<readonly SigningKey[]>;
+  /** Adds a key, published at once, that signs when every cache of the public keys has it; the others retire then. */
+  rotate(): Promise<SigningKey>;
+  /** Stops a key from signing; what it signed counts until it expires. Throws `KeyRefused`. */
+  retire(kid: string): Promise<void>;
+  /** Makes all that a key ever signed count for nothing, now; another key signs at once. Throws `KeyRefused`. */
+  revoke(kid: string): Promise<void>;
 }
 
-/** Loads the keys, and makes the first one where there is none. Throws when the vault cannot open one. */
-export async function loadKeyring(database: Database, vault: Vault, clock: Clock): Promise<Keyring> {
-  if ((await findKeys(database.db)).length === 0) await addKey(database, vault, clock);
-  const rows = await findKeys(database.db);
-  const [newest] = rows;
-  if (!newest) throw new Error('there is no signing key');
-  const verifying = new Map<string, CryptoKey>();
-  for (const row of rows) verifying.set(row.id, await importKey(JSON.parse(row.public_jwk)));
+/** The operation makes no sense; the message is for the operator. */
+export class KeyRefused extends Error {
+  override readonly name = 'KeyRefused';
+}
+
+interface KeyOptions {
+  readonly database: Database;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  /** Seconds. */
+  readonly accessTokenTtl: number;
+}
+
+/** Seconds for which others may keep the public keys. */
+export const publicKeysMaxAge = 300;
+/** Seconds for which a node may keep the keys without looking at the database. */
+export const maxStaleness = 30;
+/** Seconds between the publication of a key and its first signature: all caches have run out by then, twice. */
+const lead = 2 * (publicKeysMaxAge + maxStaleness);
+/** Seconds for which a token may come from a node that has not heard yet, and for the difference of clocks. */
+const margin = 2 * maxStaleness;
+
+export function createKeyOperations({ database, vault, clock, accessTokenTtl }: KeyOptions): KeyOperations {
+  async function retireAt(tx: Transaction, { id }: SigningKey, when: Date): Promise<void> {
+    const until = addSeconds(when, accessTokenTtl + margin);
+    await updateKey(tx, id, { retired_at: when, verifies_until_at: until });
+  }
+
   return {
-    signing: {
-      kid: newest.id,
-      key: await importKey(JSON.parse(vault.open(newest.private_encrypted, context(newest.id)))),
+    list: async () => await findKeys(database.db, clock()),
+
+    async rotate() {
+      const now = clock();
+      const made = await makeKey(vault, now);
+      return await database.transaction(async tx => {
+        const others = await findKeys(tx, now);
+        const signs_from_at = signerAt(others, now) ? addSeconds(now, lead) : now;
+        for (const other of others) {
+          if (other.retired_at === null) await retireAt(tx, other, signs_from_at);
+        }
+        const key = { ...made, signs_from_at };
+        await insertKey(tx, key);
+        return key;
+      });
     },
-    verifying: kid => verifying.get(kid),
-    jwks: Parse(Jwks, { keys: rows.map(row => JSON.parse(row.public_jwk)) }),
+
+    async retire(kid) {
+      await database.transaction(async tx => {
+        const now = clock();
+        const keys = await findKeys(tx, now);
+        const key = named(keys, kid);
+        if (key.retired_at !== null && key.retired_at <= now)
+          throw new KeyRefused(`${kid} is retired already`);
+        if (
+          !signerAt(
+            keys.filter(other => other !== key),
+            now,
+          )
+        ) {
+          throw new KeyRefused(`${kid} is the only key that signs now: rotate first`);
+        }
+        await retireAt(tx, key, now);
+      });
+    },
+
+    async revoke(kid) {
+      const now = clock();
+      const replacement = await makeKey(vault, now);
+      await database.transaction(async tx => {
+        const keys = await findKeys(tx, now);
+        const key = named(keys, kid);
+        await updateKey(tx, key.id, { retired_at: now, verifies_until_at: now });
+        if (
+          !signerAt(
+            keys.filter(other => other !== key),
+            now,
+          )
+        )
+          await insertKey(tx, replacement);
+      });
+    },
   };
 }
 
-/** Two nodes that start at once on an empty database may come here together: the second finds the first one's key. */
-async function addKey(database: Database, vault: Vault, clock: Clock): Promise<void> {
-  const pair = await generateKeyPair(algorithm, { extractable: true });
-  const publicJwk = await exportJWK(pair.publicKey);
-  const kid = await calculateJwkThumbprint(publicJwk);
-  const row: SigningKeysTable = {
-    id: kid,
-    algorithm,
-    public_jwk: JSON.stringify({ ...publicJwk, kid, alg: algorithm, use: 'sig' }),
-    private_encrypted: vault.seal(JSON.stringify(await exportJWK(pair.privateKey)), context(kid)),
-    created_at: clock(),
-  };
+/** Makes a key where none signs. Of two nodes that start at once, the second finds the first one's. */
+export async function ensureKey(database: Database, vault: Vault, now: Date): Promise<void> {
+  if (signerAt(await findKeys(database.db, now), now)) return;
+  const key = await makeKey(vault, now);
   await database.transaction(async tx => {
-    if ((await findKeys(tx)).length === 0) await insertKey(tx, row);
+    if (!signerAt(await findKeys(tx, now), now)) await insertKey(tx, key);
   });
 }
 
-async function findKeys(db: Queries): Promise<SigningKeysTable[]> {
-  return await db
-    .selectFrom('signing_keys')
-    .selectAll()
-    .where('algorithm', '=', algorithm)
-    .orderBy('created_at', 'desc')
-    .orderBy('id')
-    .execute();
+/** Encrypts every private key anew, under the vault's new secret; how many. */
+export async function resealKeys(tx: Transaction, vault: Vault): Promise<number> {
+  const rows = await findAllKeys(tx);
+  for (const { id, private_encrypted } of rows) {
+    const text = vault.open(private_encrypted, sealContext(id));
+    await updateKey(tx, id, { private_encrypted: vault.seal(text, sealContext(id)) });
+  }
+  return rows.length;
 }
 
-async function insertKey(tx: Transaction, row: SigningKeysTable): Promise<void> {
-  await tx.insertInto('signing_keys').values(row).execute();
-}
-
-async function importKey(jwk: JWK): Promise<CryptoKey> {
-  const key = await importJWK(jwk, algorithm);
-  if (key instanceof Uint8Array) throw new Error('a signing key is not an asymmetric key');
+function named(keys: readonly SigningKey[], kid: string): SigningKey {
+  const key = keys.find(({ id }) => id === kid);
+  if (!key) throw new KeyRefused(`there is no key ${kid}`);
   return key;
 }
 
-function context(kid: string): string {
+async function makeKey(vault: Vault, now: Date): Promise<SigningKey> {
+  const pair = await generateKeyPair(algorithm, { extractable: true });
+  const publicJwk = await exportJWK(pair.publicKey);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  return {
+    id: kid,
+    algorithm,
+    public_jwk: JSON.stringify({ ...publicJwk, kid, alg: algorithm, use: 'sig' }),
+    private_encrypted: vault.seal(JSON.stringify(await exportJWK(pair.privateKey)), sealContext(kid)),
+    created_at: now,
+    signs_from_at: now,
+    retired_at: null,
+    verifies_until_at: null,
+  };
+}
+
+/** What the vault ties a private key to. */
+export function sealContext(kid: string): string {
   return `signing key ${kid}`;
 }

@@ -1,4 +1,4 @@
-import { type Params, prepared, type Queries, type Transaction } from '../database.ts';
+import { type Params, prepared, type Queries } from '../database.ts';
 import type { User } from '../users/models.ts';
 
 /** A row of `sessions`: one login on one device. */
@@ -10,12 +10,18 @@ export interface SessionsTable {
   last_used_at: Date;
   /** The absolute end; refreshing never moves it. */
   expires_at: Date;
-  /** The idle end; refreshing moves it. */
+  /** The idle end; refreshing moves it, never past the absolute one: a session is live until here. */
   refresh_expires_at: Date;
   /** SHA-256, base64url, of what all refresh tokens of this session have in common; unique. */
   refresh_family_hash: string;
   /** SHA-256, base64url, of what only the current refresh token has. */
   refresh_hash: string;
+  /** The same of the token before it; null until the first refresh. */
+  previous_refresh_hash: string | null;
+  /** What made the current token of the one before it. */
+  refresh_nonce: string | null;
+  /** When that was. */
+  refreshed_at: Date | null;
   user_agent: string | null;
   ip: string | null;
 }
@@ -30,16 +36,18 @@ export interface SigningKeysTable {
   /** The private JWK, sealed by the vault. */
   private_encrypted: string;
   created_at: Date;
-}
-
-export async function insertSession(tx: Transaction, session: SessionsTable): Promise<void> {
-  await tx.insertInto('sessions').values(session).execute();
+  /** Signs from then on, when everybody has heard of it; null: from the beginning. */
+  signs_from_at: Date | null;
+  /** Signs nothing from then on. */
+  retired_at: Date | null;
+  /** Its last token has expired by then; published until then. */
+  verifies_until_at: Date | null;
 }
 
 /** Who is asking, and by which session. */
 export interface Identity {
   readonly user: User;
-  readonly session: Pick<SessionsTable, 'id' | 'created_at'>;
+  readonly session: Pick<SessionsTable, 'id' | 'last_used_at'>;
 }
 
 const identity = prepared((db: Queries, { sid, sub, now }: Params<{ sid: string; sub: string; now: Date }>) =>
@@ -48,7 +56,7 @@ const identity = prepared((db: Queries, { sid, sub, now }: Params<{ sid: string;
     .innerJoin('users', 'users.id', 'sessions.user_id')
     .where('sessions.id', '=', sid)
     .where('users.id', '=', sub)
-    .where('sessions.expires_at', '>', now)
+    .where('sessions.refresh_expires_at', '>', now)
     .select([
       'users.id',
       'users.email',
@@ -56,7 +64,7 @@ const identity = prepared((db: Queries, { sid, sub, now }: Params<{ sid: string;
       'users.created_at',
       'users.updated_at',
       'sessions.id as session_id',
-      'sessions.created_at as session_created_at',
+      'sessions.last_used_at as session_last_used_at',
     ]),
 );
 
@@ -67,6 +75,6 @@ export async function findIdentity(
 ): Promise<Identity | undefined> {
   const [row] = await identity(db, { sid, sub, now });
   if (!row) return undefined;
-  const { session_id, session_created_at, ...user } = row;
-  return { user, session: { id: session_id, created_at: session_created_at } };
+  const { session_id, session_last_used_at, ...user } = row;
+  return { user, session: { id: session_id, last_used_at: session_last_used_at } };
 }

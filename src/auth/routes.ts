@@ -1,19 +1,20 @@
 import { departure } from '../http/departure.ts';
 import { json, type Routes } from '../http/routes.ts';
 import { ref } from '../schemas.ts';
-import type { Keyring } from './keys.ts';
-import { Jwks, Login, LoginForm, Tokens } from './schemas.ts';
-import type { Credentials, Sessions } from './sessions.ts';
+import type { Keyring } from './keyring.ts';
+import { publicKeysMaxAge } from './keys.ts';
+import type { Credentials, Login } from './login.ts';
+import type { Refresh } from './refresh.ts';
+import { Jwks, Login as LoginBody, LoginForm, Refresh as RefreshBody, Tokens } from './schemas.ts';
 
 interface AuthRoutes {
-  readonly sessions: Sessions;
+  readonly login: Login;
+  readonly refresh: Refresh;
   readonly keyring: Keyring;
 }
 
-/** Seconds for which others may keep the public keys. */
-const jwksMaxAge = 300;
-
-export function authRoutes(app: Routes, { sessions, keyring }: AuthRoutes): void {
+/** How a session begins, goes on, and is known elsewhere. */
+export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes): void {
   app.post(
     '/login',
     {
@@ -22,25 +23,49 @@ export function authRoutes(app: Routes, { sessions, keyring }: AuthRoutes): void
         operationId: 'login',
         summary: 'Log in',
         description: 'As JSON, or as the form of OAuth 2.0’s password grant.',
+        tags: ['sessions'],
         body: {
-          content: { ...json(Login).content, 'application/x-www-form-urlencoded': { schema: LoginForm } },
+          content: { ...json(LoginBody).content, 'application/x-www-form-urlencoded': { schema: LoginForm } },
         },
         response: { 200: ref(Tokens) },
       },
     },
     async ({ body, headers, ip }, reply) =>
-      await sessions.login(credentials(body), { userAgent: headers['user-agent'], ip }, departure(reply)),
+      await login(credentials(body), { userAgent: headers['user-agent'], ip }, departure(reply)),
+  );
+
+  app.post(
+    '/refresh',
+    {
+      config: { access: 'public', problems: ['invalid_token'] },
+      schema: {
+        operationId: 'refresh',
+        summary: 'Renew a session',
+        description:
+          'Gives a new pair of tokens. The refresh token before the last one gives the same pair again for ten ' +
+          'seconds, so that a lost answer can be asked for once more; using any older one ends the session.',
+        tags: ['sessions'],
+        body: json(RefreshBody),
+        response: { 200: ref(Tokens) },
+      },
+    },
+    async ({ body }) => await refresh(body.refresh_token),
   );
 
   app.get(
     '/.well-known/jwks.json',
     {
       config: { access: 'public' },
-      schema: { operationId: 'getJwks', summary: 'Public signing keys', response: { 200: ref(Jwks) } },
+      schema: {
+        operationId: 'getJwks',
+        summary: 'Public signing keys',
+        tags: ['sessions'],
+        response: { 200: ref(Jwks) },
+      },
     },
     async (_, reply) => {
-      void reply.header('cache-control', `public, max-age=${jwksMaxAge}`);
-      return keyring.jwks;
+      void reply.header('cache-control', `public, max-age=${publicKeysMaxAge}`);
+      return await keyring.jwks();
     },
   );
 }

@@ -1,7 +1,12 @@
 import Type from 'typebox';
 import { withRules } from '../http/validation.ts';
-import { closed } from '../schemas.ts';
-import { passwordFormFaults } from '../users/password-policy.ts';
+import { closed, Id, Time } from '../schemas.ts';
+import {
+  maxPasswordLength,
+  type PasswordPolicy,
+  passwordFaults,
+  passwordFormFaults,
+} from '../users/password-policy.ts';
 
 const Password = Type.String({
   description: 'Compared as NFC; never trimmed',
@@ -48,6 +53,55 @@ export const Tokens = Type.Object(
   },
   { ...closed, $id: 'Tokens', description: 'A session: what proves it, and what renews it' },
 );
+
+/** No rule but its type: what is not a token of ours is an invalid token, however it looks. */
+export const Refresh = Type.Object(
+  { refresh_token: Type.String({ description: 'The last one that was given for this session' }) },
+  { ...closed, $id: 'Refresh' },
+);
+
+/** A function of the policy, as registration is. What the new password may not be made of is checked with the person. */
+export function passwordChange(policy: PasswordPolicy) {
+  return withRules(
+    Type.Object(
+      {
+        current_password: Password,
+        new_password: Type.String({
+          minLength: policy.minLength,
+          maxLength: maxPasswordLength,
+          examples: ['a horse that staples'],
+        }),
+      },
+      { ...closed, $id: 'PasswordChange' },
+    ),
+    {
+      current_password: value => passwordFormFaults(value, '/current_password'),
+      new_password: value => passwordFaults(policy, value, undefined, '/new_password'),
+    },
+  );
+}
+
+export const SessionList = Type.Object(
+  {
+    items: Type.Array(
+      Type.Object(
+        {
+          id: Id,
+          created_at: Time,
+          last_used_at: Time,
+          expires_at: Time,
+          user_agent: Type.Union([Type.String({ examples: ['Firefox on Windows'] }), Type.Null()]),
+          ip: Type.Union([Type.String({ examples: ['203.0.113.7'] }), Type.Null()]),
+          current: Type.Boolean({ description: 'Whether it is the one that asks', examples: [true] }),
+        },
+        closed,
+      ),
+    ),
+  },
+  { ...closed, $id: 'SessionList', description: 'Live sessions, the last used first' },
+);
+
+export const SessionId = Type.Object({ id: Id }, closed);
 
 /** RFC 7517, as far as ES256 needs it. */
 export const Jwks = Type.Object(

@@ -1,22 +1,25 @@
+import type { Insertable, Selectable } from 'kysely';
 import { addSeconds, type Clock } from '../clock.ts';
 import type { Database, Transaction } from '../database.ts';
 import { Problem } from '../errors.ts';
 import { newId } from '../ids.ts';
-import { canonicalEmail } from '../users/email.ts';
-import { findCredentials, findPasswordHash, updatePasswordHash } from '../users/models.ts';
-import type { PasswordHasher } from '../users/security.ts';
-import { insertSession } from './models.ts';
-import { newRefreshToken } from './refresh-tokens.ts';
-import type { AccessTokens } from './tokens.ts';
+import type { SessionsTable } from './models.ts';
+import { newRefreshToken, type RefreshToken } from './refresh-tokens.ts';
+import {
+  deleteOtherSessions,
+  deleteSession,
+  deleteSurplusSessions,
+  findSessions,
+  insertSession,
+  type SessionView,
+} from './session-models.ts';
 
-export interface Sessions {
-  /** Throws `invalid_credentials`, after the same work whether or not there is such a person. */
-  login(credentials: Credentials, device: Device, signal?: AbortSignal): Promise<TokenPair>;
-}
+export type Session = Selectable<SessionsTable>;
 
-export interface Credentials {
-  readonly email: string;
-  readonly password: string;
+/** A session and the only copy of its refresh token. */
+export interface Opened {
+  readonly session: Session;
+  readonly refreshToken: RefreshToken;
 }
 
 /** Where a login came from, as the person will see it in the list of their sessions. */
@@ -25,79 +28,84 @@ export interface Device {
   readonly ip: string;
 }
 
-/** RFC 6749, section 5.1. Lifetimes in seconds. */
-export interface TokenPair {
-  readonly access_token: string;
-  readonly token_type: 'bearer';
-  readonly expires_in: number;
-  readonly refresh_token: string;
-  readonly refresh_expires_in: number;
-}
-
-export interface Lifetimes {
+export interface SessionSettings {
   /** Seconds each. */
-  readonly accessTokenTtl: number;
   readonly refreshTokenTtl: number;
   readonly sessionTtl: number;
+  /** Live sessions of one person. */
+  readonly maxSessions: number;
+}
+
+export interface Sessions {
+  /** Part of a login's transaction. The oldest session ends where there would be too many. */
+  start(tx: Transaction, userId: string, device: Device): Promise<Opened>;
+  /** When a session that is used now ends if it is not used again: never after its absolute end. */
+  idleEnd(now: Date, session: Pick<Session, 'expires_at'>): Date;
+  /** Live ones, the last used first. */
+  list(userId: string): Promise<SessionView[]>;
+  /** Ends one; there may be none. */
+  logout(userId: string, id: string): Promise<void>;
+  /** Throws `not_found` when the person has no such session. */
+  end(userId: string, id: string): Promise<void>;
+  /** Ends all of a person but one. */
+  endOthers(userId: string, id: string): Promise<void>;
 }
 
 interface SessionOptions {
   readonly database: Database;
-  readonly passwords: PasswordHasher;
-  readonly tokens: AccessTokens;
   readonly clock: Clock;
-  readonly lifetimes: Lifetimes;
+  readonly settings: SessionSettings;
 }
 
-/** Logins at the same moment may each renew an outdated hash; more than this many in a row is something else. */
-const maxAttempts = 3;
-
-export function createSessions({ database, passwords, tokens, clock, lifetimes }: SessionOptions): Sessions {
-  /** The password is checked outside of the transaction, so inside of it the hash has to be the one checked. */
-  async function login(credentials: Credentials, device: Device, signal?: AbortSignal): Promise<TokenPair> {
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const person = await findCredentials(database.db, canonicalEmail(credentials.email) ?? '');
-      const verdict = await passwords.verify(credentials.password, person?.password_hash, signal);
-      if (!person || verdict === 'wrong') break;
-      const renewed = verdict === 'outdated' ? await passwords.hash(credentials.password, signal) : undefined;
-      const pair = await database.transaction(async tx => {
-        if ((await findPasswordHash(tx, person.id)) !== person.password_hash) return undefined;
-        if (renewed !== undefined) await updatePasswordHash(tx, person.id, renewed);
-        return await start(tx, person.id, device);
-      });
-      if (pair) return { ...pair.tokens, access_token: await tokens.issue(person.id, pair.sid) };
-    }
-    throw new Problem('invalid_credentials', 'The email address or the password is wrong.');
+export function createSessions({ database, clock, settings }: SessionOptions): Sessions {
+  function idleEnd(now: Date, { expires_at }: Pick<Session, 'expires_at'>): Date {
+    const idle = addSeconds(now, settings.refreshTokenTtl);
+    return idle < expires_at ? idle : expires_at;
   }
 
-  async function start(tx: Transaction, userId: string, device: Device) {
-    const now = clock();
-    const refresh = newRefreshToken();
-    const sid = newId();
-    // The idle end is never after the absolute one.
-    const refreshTtl = Math.min(lifetimes.refreshTokenTtl, lifetimes.sessionTtl);
-    await insertSession(tx, {
-      id: sid,
-      user_id: userId,
-      created_at: now,
-      last_used_at: now,
-      expires_at: addSeconds(now, lifetimes.sessionTtl),
-      refresh_expires_at: addSeconds(now, refreshTtl),
-      refresh_family_hash: refresh.familyHash,
-      refresh_hash: refresh.hash,
-      user_agent: device.userAgent?.slice(0, 512) ?? null,
-      ip: device.ip,
-    });
-    return {
-      sid,
-      tokens: {
-        token_type: 'bearer' as const,
-        expires_in: lifetimes.accessTokenTtl,
-        refresh_token: refresh.token,
-        refresh_expires_in: refreshTtl,
-      },
-    };
-  }
+  return {
+    idleEnd,
 
-  return { login };
+    async start(tx, userId, { userAgent, ip }) {
+      const now = clock();
+      const refreshToken = newRefreshToken();
+      const expires_at = addSeconds(now, settings.sessionTtl);
+      const session = {
+        id: newId(),
+        user_id: userId,
+        created_at: now,
+        last_used_at: now,
+        expires_at,
+        refresh_expires_at: idleEnd(now, { expires_at }),
+        refresh_family_hash: refreshToken.familyHash,
+        refresh_hash: refreshToken.hash,
+        previous_refresh_hash: null,
+        refresh_nonce: null,
+        refreshed_at: null,
+        user_agent: userAgent?.slice(0, maxUserAgent) ?? null,
+        ip,
+      } satisfies Insertable<SessionsTable>;
+      await insertSession(tx, session);
+      await deleteSurplusSessions(tx, userId, settings.maxSessions, now);
+      return { session, refreshToken };
+    },
+
+    list: async userId => await findSessions(database.db, userId, clock()),
+
+    async logout(userId, id) {
+      await database.transaction(tx => deleteSession(tx, userId, id));
+    },
+
+    async end(userId, id) {
+      const found = await database.transaction(tx => deleteSession(tx, userId, id));
+      if (!found) throw new Problem('not_found', 'There is nothing here.');
+    },
+
+    async endOthers(userId, id) {
+      await database.transaction(tx => deleteOtherSessions(tx, userId, id));
+    },
+  };
 }
+
+/** Characters. */
+const maxUserAgent = 512;

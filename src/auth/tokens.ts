@@ -1,6 +1,7 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
 import type { Clock } from '../clock.ts';
-import { algorithm, type Keyring } from './keys.ts';
+import { algorithm } from './key-models.ts';
+import type { Keyring } from './keyring.ts';
 
 /** What an access token says; ids only, nothing of the person. */
 export interface AccessClaims {
@@ -11,6 +12,8 @@ export interface AccessClaims {
 }
 
 export interface AccessTokens {
+  /** Lifetime in seconds. */
+  readonly ttl: number;
   /** Signs a token for a session. */
   issue(sub: string, sid: string): Promise<string>;
   /** The claims of a token that is ours, well-formed and in its time; undefined for every other. */
@@ -24,6 +27,12 @@ interface AccessTokenOptions {
   readonly audience: string;
   /** Seconds. */
   readonly ttl: number;
+}
+
+interface Remembered {
+  /** Of the key that signed it, which may be revoked before the token ends. */
+  readonly kid: string;
+  readonly claims: AccessClaims;
 }
 
 /** RFC 9068's `typ`: other kinds of JWT are not accepted as access tokens. */
@@ -41,41 +50,45 @@ export function createAccessTokens({
   audience,
   ttl,
 }: AccessTokenOptions): AccessTokens {
-  const remembered = new Map<string, AccessClaims>();
+  const remembered = new Map<string, Remembered>();
 
   /** By all of its bytes, so that nothing but the very same token is taken for it; the oldest makes room. */
-  function remember(token: string, claims: AccessClaims): AccessClaims {
+  function remember(token: string, kid: string, claims: AccessClaims): AccessClaims {
     const [oldest] = remembered.size >= maxRemembered ? remembered.keys() : [];
     if (oldest !== undefined) remembered.delete(oldest);
-    remembered.set(token, claims);
+    remembered.set(token, { kid, claims });
     return claims;
   }
 
   return {
+    ttl,
+
     async issue(sub, sid) {
       const iat = seconds(clock());
+      const { kid, key } = await keyring.signer();
       return await new SignJWT({ sid })
-        .setProtectedHeader({ alg: algorithm, typ, kid: keyring.signing.kid })
+        .setProtectedHeader({ alg: algorithm, typ, kid })
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(sub)
         .setJti(crypto.randomUUID())
         .setIssuedAt(iat)
         .setExpirationTime(iat + ttl)
-        .sign(keyring.signing.key);
+        .sign(key);
     },
 
     async verify(token) {
       const now = clock();
       const known = remembered.get(token);
       if (known) {
-        if (seconds(now) < known.exp + leeway) return known;
+        const counts = seconds(now) < known.claims.exp + leeway && (await keyring.verifier(known.kid));
+        if (counts) return known.claims;
         remembered.delete(token);
         return undefined;
       }
       const kid = keyIdOf(token);
-      const key = kid === undefined ? undefined : keyring.verifying(kid);
-      if (!key) return undefined;
+      const key = kid === undefined ? undefined : await keyring.verifier(kid);
+      if (kid === undefined || !key) return undefined;
       try {
         const { payload } = await jwtVerify(token, key, {
           algorithms: [algorithm],
@@ -86,7 +99,7 @@ export function createAccessTokens({
           currentDate: now,
         });
         const claims = accessClaims(payload, seconds(now));
-        return claims && remember(token, claims);
+        return claims && remember(token, kid, claims);
       } catch (error) {
         if (error instanceof errors.JOSEError) return undefined;
         throw error;

@@ -2,10 +2,13 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 import type { Code } from '../errors.ts';
 
 /**
- * Who may call a route. `public`: everybody. `session`: the owner of a live session, by a Bearer token.
+ * Who may call a route. `public`: everybody. `session`: the owner of a live session, by a Bearer token. `token`: whoever
+ * has a Bearer token of ours that has not expired; its session may be over.
  * There is no default: `requireDeclaredAccess` refuses a route that does not say.
  */
-export type Access = 'public' | 'session';
+export type Access = (typeof accesses)[number];
+
+const accesses = ['public', 'session', 'token'] as const;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -24,9 +27,9 @@ export function requireDeclaredAccess(app: FastifyInstance): void {
 
 /** The declared policy. Throws when there is none: the guard and the OpenAPI document read it here and nowhere else. */
 export function accessOf(route: Pick<RouteOptions, 'config' | 'method' | 'url'>): Access {
-  const access = route.config?.access;
-  if (access !== 'public' && access !== 'session') {
-    throw new Error(`route ${String(route.method)} ${route.url} declares no access: 'public' or 'session'`);
+  const access = accesses.find(known => known === route.config?.access);
+  if (!access) {
+    throw new Error(`route ${String(route.method)} ${route.url} declares no access: ${accesses.join(', ')}`);
   }
   return access;
 }

@@ -55,6 +55,20 @@ export async function findPasswordHash(db: Queries, userId: string): Promise<str
   return row?.password_hash;
 }
 
+/** A new password. */
+export async function changePasswordHash(
+  tx: Transaction,
+  userId: string,
+  hash: string,
+  now: Date,
+): Promise<void> {
+  await tx
+    .updateTable('users')
+    .set({ password_hash: hash, updated_at: now })
+    .where('id', '=', userId)
+    .execute();
+}
+
 /** Not a change that the person made: `updated_at` stays. */
 export async function updatePasswordHash(tx: Transaction, userId: string, hash: string): Promise<void> {
   await tx.updateTable('users').set({ password_hash: hash }).where('id', '=', userId).execute();

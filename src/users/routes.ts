@@ -17,6 +17,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
       config: { access: 'public', problems: ['email_taken', 'overloaded'] },
       schema: {
         operationId: 'register',
+        tags: ['accounts'],
         summary: 'Register',
         body: json(registration(policy)),
         response: { 201: ref(UserBody) },
@@ -29,7 +30,12 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
     '/me',
     {
       config: { access: 'session' },
-      schema: { operationId: 'getMe', summary: 'Who am I', response: { 200: ref(UserBody) } },
+      schema: {
+        operationId: 'getMe',
+        tags: ['accounts'],
+        summary: 'Who am I',
+        response: { 200: ref(UserBody) },
+      },
     },
     async request => request.user,
   );
@@ -40,6 +46,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
       config: { access: 'session' },
       schema: {
         operationId: 'updateMe',
+        tags: ['accounts'],
         summary: 'Change my name',
         body: json(Profile),
         response: { 200: ref(UserBody) },
@@ -54,6 +61,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
       config: { access: 'session', problems: ['invalid_credentials', 'overloaded'] },
       schema: {
         operationId: 'deleteMe',
+        tags: ['accounts'],
         summary: 'Delete my account and all that belongs to it',
         body: json(Deletion),
         response: { 204: noContent },

@@ -8,7 +8,7 @@ import { routesOf } from '../helpers/routes.ts';
 
 /** Open on purpose. A new route does not get here by itself. */
 const open =
-  /^(POST \/users|POST \/login|GET \/health(\/live|\/ready)?|GET \/\.well-known\/jwks\.json|GET \/openapi\.json|GET \/docs(\/\S+)?)$/;
+  /^(POST \/users|POST \/login|POST \/refresh|GET \/health(\/live|\/ready)?|GET \/\.well-known\/jwks\.json|GET \/openapi\.json|GET \/docs(\/\S+)?)$/;
 
 test('every registered route but the open ones asks for a token, before it looks at anything else', async t => {
   const app = await startApp(t);

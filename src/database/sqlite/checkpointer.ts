@@ -58,7 +58,9 @@ export class Checkpointer {
 
   async #checkpoint(): Promise<number> {
     if (this.#disk.failed) return this.#left;
-    this.#worker ??= new Worker(new URL('checkpoint-worker.ts', import.meta.url), { workerData: this.#path });
+    // Flags of this process, such as those of `node -e`, can keep a thread from starting; it needs none.
+    const options = { workerData: this.#path, execArgv: [] };
+    this.#worker ??= new Worker(new URL('checkpoint-worker.ts', import.meta.url), options);
     const result = await answer(this.#worker);
     if ('left' in result) return result.left;
     // Nothing is lost: the log has it all, and the next need tries again.
@@ -73,7 +75,7 @@ export class Checkpointer {
     if (!worker) return;
     this.#worker = undefined;
     worker.postMessage(null);
-    await once(worker, 'exit');
+    await once(worker, 'exit').catch(() => {});
   }
 }
 

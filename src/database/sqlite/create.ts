@@ -17,7 +17,7 @@ export function createFile(path: string): void {
 }
 
 /** A new name survives power loss when the folder that has it is synced. Windows does so by itself. */
-function syncFolders(from: string, to: string): void {
+export function syncFolders(from: string, to: string): void {
   if (process.platform === 'win32') return;
   for (let folder = from; ; folder = dirname(folder)) {
     const opened = openSync(folder, 'r');

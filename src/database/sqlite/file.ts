@@ -1,12 +1,12 @@
 import { closeSync, fdatasync, openSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import type { DatabaseOptions } from '../engine.ts';
 import type { Migration } from '../migrations.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SqliteConnection } from './connection.ts';
-import { createFile } from './create.ts';
+import { createFile, syncFolders } from './create.ts';
 import type { Parts } from './engine.ts';
 import { inspect } from './inspect.ts';
 import { migrate } from './migrate.ts';
@@ -39,6 +39,7 @@ export async function openFile(
   const reader = opened.use(new DatabaseSync(path, { readOnly: true, timeout: 0 }));
   // The log exists since the migration, and SQLite deletes it only when the last connection closes: ours stay open.
   const log = opened.adopt(openSync(`${path}-wal`, 'r+'), closeSync);
+  syncFolders(dirname(path), dirname(path));
 
   const sync = options.sync ?? promisify(fdatasync);
   const disk = new WalSync(() => sync(log), options.onFatal ?? (() => {}));

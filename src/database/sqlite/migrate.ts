@@ -44,7 +44,7 @@ export async function migrate(
     }
     const { table } = raw.prepare('pragma foreign_key_check').get() ?? {};
     if (table) throw new DatabaseRefused(`cannot be migrated: rows of ${table} refer to none`);
-    raw.exec(`pragma application_id = ${applicationId}`);
+    if (pending.length > 0) raw.exec(`pragma application_id = ${applicationId}`);
   });
   raw.exec('pragma foreign_keys = on; pragma trusted_schema = off');
 }

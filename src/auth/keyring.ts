@@ -1,0 +1,111 @@
+import { type CryptoKey, importJWK, type JWK } from 'jose';
+import type { Static } from 'typebox';
+import type { Clock } from '../clock.ts';
+import type { Queries } from '../database.ts';
+import type { Vault } from '../vault.ts';
+import { algorithm, findKeys, type SigningKey, signerAt, signsAt, verifiesAt } from './key-models.ts';
+import { maxStaleness, sealContext } from './keys.ts';
+import type { Jwks } from './schemas.ts';
+
+/** The signing keys in memory, never older than `maxStaleness`, so that nodes follow each other without a restart. */
+export interface Keyring {
+  /** Rejects only while there is no key to sign with. */
+  signer(): Promise<{ readonly kid: string; readonly key: CryptoKey }>;
+  /** By exact `kid`; undefined for every other, without a look-up. */
+  verifier(kid: string): Promise<CryptoKey | undefined>;
+  /** Those whose signatures count or will count (RFC 7517). */
+  jwks(): Promise<Static<typeof Jwks>>;
+}
+
+interface KeyringOptions {
+  readonly db: Queries;
+  readonly vault: Vault;
+  readonly clock: Clock;
+  /** Milliseconds on a clock that never jumps. */
+  readonly monotonic: () => number;
+  /** Told when the keys cannot be read again; those in memory go on. */
+  readonly onFailure: (cause: unknown) => void;
+}
+
+interface Loaded {
+  readonly row: SigningKey;
+  readonly publicJwk: Static<typeof Jwks>['keys'][number];
+  readonly publicKey: CryptoKey;
+  /** Of those that sign now or later. */
+  readonly privateKey: CryptoKey | undefined;
+}
+
+/** Rejects when the vault cannot open a key that signs. */
+export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
+  const { clock, monotonic, onFailure } = options;
+  let keys = await load(options);
+  let loadedAt = monotonic();
+  let loading: Promise<void> | undefined;
+
+  async function reload(): Promise<void> {
+    try {
+      keys = await load(options);
+    } catch (error) {
+      onFailure(error);
+    }
+    loadedAt = monotonic();
+    loading = undefined;
+  }
+
+  async function fresh(): Promise<ReadonlyMap<string, Loaded>> {
+    if (monotonic() - loadedAt > maxStaleness * 1000) {
+      loading ??= reload();
+      await loading;
+    }
+    return keys;
+  }
+
+  return {
+    async signer() {
+      const found = await fresh();
+      const kid =
+        signerAt(
+          Array.from(found.values(), ({ row }) => row),
+          clock(),
+        )?.id ?? '';
+      const key = found.get(kid)?.privateKey;
+      if (!key) throw new Error('there is no key to sign with');
+      return { kid, key };
+    },
+
+    async verifier(kid) {
+      const key = (await fresh()).get(kid);
+      return key && verifiesAt(key.row, clock()) ? key.publicKey : undefined;
+    },
+
+    async jwks() {
+      const found = [...(await fresh()).values()];
+      return { keys: found.filter(({ row }) => verifiesAt(row, clock())).map(({ publicJwk }) => publicJwk) };
+    },
+  };
+}
+
+async function load({ db, vault, clock }: KeyringOptions): Promise<ReadonlyMap<string, Loaded>> {
+  const now = clock();
+  const rows = await findKeys(db, now);
+  const loaded = await Promise.all(
+    rows.map(async row => {
+      const signs = signsAt(row, now) || (row.signs_from_at ?? now) > now;
+      const privateJwk = signs ? vault.open(row.private_encrypted, sealContext(row.id)) : undefined;
+      const publicJwk = JSON.parse(row.public_jwk) as Loaded['publicJwk'];
+      return {
+        row,
+        publicJwk,
+        publicKey: await importKey(publicJwk),
+        privateKey: privateJwk === undefined ? undefined : await importKey(JSON.parse(privateJwk)),
+      };
+    }),
+  );
+  return new Map(loaded.map(key => [key.row.id, key]));
+}
+
+async function importKey(jwk: JWK): Promise<CryptoKey> {
+  const key = await importJWK(jwk, algorithm);
+  if (key instanceof Uint8Array) throw new Error('a signing key is not an asymmetric key');
+  return key;
+}

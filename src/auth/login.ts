@@ -1,0 +1,44 @@
+import type { Database } from '../database.ts';
+import { Problem } from '../errors.ts';
+import { canonicalEmail } from '../users/email.ts';
+import { findCredentials, findPasswordHash, updatePasswordHash } from '../users/models.ts';
+import type { PasswordHasher } from '../users/security.ts';
+import type { Device, Sessions } from './sessions.ts';
+import type { IssuePair, TokenPair } from './token-pairs.ts';
+
+export interface Credentials {
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Throws `invalid_credentials`, after the same work whether or not there is such a person. */
+export type Login = (credentials: Credentials, device: Device, signal?: AbortSignal) => Promise<TokenPair>;
+
+interface LoginOptions {
+  readonly database: Database;
+  readonly passwords: PasswordHasher;
+  readonly sessions: Sessions;
+  readonly issue: IssuePair;
+}
+
+/** Logins at the same moment may each renew an outdated hash; more than this many in a row is something else. */
+const maxAttempts = 3;
+
+export function createLogin({ database, passwords, sessions, issue }: LoginOptions): Login {
+  return async ({ email, password }, device, signal) => {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const person = await findCredentials(database.db, canonicalEmail(email) ?? '');
+      const verdict = await passwords.verify(password, person?.password_hash, signal);
+      if (!person || verdict === 'wrong') break;
+      const renewed = verdict === 'outdated' ? await passwords.hash(password, signal) : undefined;
+      const opened = await database.transaction(async tx => {
+        // The password was checked outside of the transaction: inside of it the hash has to be the one that was checked.
+        if ((await findPasswordHash(tx, person.id)) !== person.password_hash) return undefined;
+        if (renewed !== undefined) await updatePasswordHash(tx, person.id, renewed);
+        return await sessions.start(tx, person.id, device);
+      });
+      if (opened) return await issue(opened);
+    }
+    throw new Problem('invalid_credentials', 'The email address or the password is wrong.');
+  };
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '../clock.ts';
+import type { Database, Transaction } from '../database.ts';
+import { unauthenticated } from '../errors.ts';
+import { newNonce, parseRefreshToken, type RefreshToken } from './refresh-tokens.ts';
+import { deleteSession, findFamily, updateSession } from './session-models.ts';
+import type { Opened, Session, Sessions } from './sessions.ts';
+import type { IssuePair, TokenPair } from './token-pairs.ts';
+
+/** Throws `invalid_token`. */
+export type Refresh = (refreshToken: string) => Promise<TokenPair>;
+
+interface RefreshOptions {
+  readonly database: Database;
+  readonly sessions: Sessions;
+  readonly issue: IssuePair;
+  readonly clock: Clock;
+  /** Told when a refresh token that has had its time is used: somebody else may have it. */
+  readonly onReuse: (session: Pick<Session, 'id' | 'user_id'>) => void;
+}
+
+/** Milliseconds for which the token before the current one gives the current one again. */
+const grace = 10_000;
+
+export function createRefresh({ database, sessions, issue, clock, onReuse }: RefreshOptions): Refresh {
+  return async text => {
+    const presented = parseRefreshToken(text);
+    const outcome = presented && (await database.transaction(tx => rotate(tx, presented)));
+    if (outcome && 'opened' in outcome) return await issue(outcome.opened);
+    if (outcome) onReuse(outcome.ended);
+    throw unauthenticated('invalid_token');
+  };
+
+  /**
+   * The current token gives its successor. The one before it gives the same successor again, for ten seconds and only
+   * while that has not been used itself, so that a lost answer or a second tab harms nobody. Anything older is in the
+   * hands of two, and the session ends for both (RFC 9700, section 4.14.2).
+   */
+  async function rotate(tx: Transaction, presented: RefreshToken): Promise<Outcome | undefined> {
+    const session = await findFamily(tx, presented.familyHash);
+    const now = clock();
+    if (!session || session.refresh_expires_at <= now) return undefined;
+    if (presented.hash === session.refresh_hash)
+      return { opened: await advance(tx, session, presented, now) };
+    if (isRepeat(session, presented, now)) {
+      return { opened: { session, refreshToken: presented.successor(session.refresh_nonce) } };
+    }
+    await deleteSession(tx, session.user_id, session.id);
+    return { ended: session };
+  }
+
+  async function advance(
+    tx: Transaction,
+    session: Session,
+    current: RefreshToken,
+    now: Date,
+  ): Promise<Opened> {
+    const nonce = newNonce();
+    const refreshToken = current.successor(nonce);
+    const change = {
+      refresh_hash: refreshToken.hash,
+      previous_refresh_hash: current.hash,
+      refresh_nonce: nonce,
+      refreshed_at: now,
+      last_used_at: now,
+      refresh_expires_at: sessions.idleEnd(now, session),
+    };
+    await updateSession(tx, session.id, change);
+    return { session: { ...session, ...change }, refreshToken };
+  }
+}
+
+type Outcome = { readonly opened: Opened } | { readonly ended: Session };
+
+/** A clock that was set back makes the time longer, never the end of a session that nobody misused. */
+function isRepeat(
+  session: Session,
+  presented: RefreshToken,
+  now: Date,
+): session is Session & { refresh_nonce: string; refreshed_at: Date } {
+  const { previous_refresh_hash, refresh_nonce, refreshed_at } = session;
+  return (
+    presented.hash === previous_refresh_hash &&
+    refresh_nonce !== null &&
+    refreshed_at !== null &&
+    now.getTime() - refreshed_at.getTime() <= grace
+  );
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '../clock.ts';
+import { addSeconds } from '../clock.ts';
+import type { Database } from '../database.ts';
+import { deleteExpiredSessions, touchSessions } from './session-models.ts';
+
+/** Work on sessions that nobody waits for. */
+export interface Upkeep {
+  /** Notes that a session is in use; written at most once a minute for each, many together. */
+  noteUse(session: { readonly id: string; readonly last_used_at: Date }): void;
+  /** Deletes what is over, a bounded batch at a time; how many sessions that were. */
+  sweep(): Promise<number>;
+  /** Lets what was begun finish and begins nothing more. */
+  stop(): Promise<void>;
+}
+
+interface UpkeepOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly onFailure: (cause: unknown) => void;
+}
+
+/** Seconds for which a note of use is good enough. */
+const useInterval = 60;
+/** Milliseconds between sweeps. */
+const sweepInterval = 60_000;
+const batch = 500;
+/** Batches of one sweep; what is left waits for the next one. */
+const maxBatches = 20;
+
+/** The timer of the sweeps does not keep the process alive. */
+export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upkeep {
+  const used = new Set<string>();
+  let writing: Promise<void> | undefined;
+  let sweeping: Promise<unknown> | undefined;
+  let stopped = false;
+
+  async function writeUses(): Promise<void> {
+    // Whatever arrives in this turn of the event loop goes with it.
+    await new Promise(setImmediate);
+    const ids = [...used];
+    used.clear();
+    try {
+      await database.transaction(tx => touchSessions(tx, ids, clock()));
+    } catch (error) {
+      onFailure(error);
+    }
+    writing = used.size > 0 ? writeUses() : undefined;
+  }
+
+  async function sweep(): Promise<number> {
+    let total = 0;
+    for (let i = 0; i < maxBatches && !stopped; i++) {
+      const count = await database.transaction(tx => deleteExpiredSessions(tx, clock(), batch));
+      total += count;
+      if (count < batch) break;
+    }
+    return total;
+  }
+
+  const timer = setInterval(() => {
+    sweeping ??= sweep()
+      .catch(onFailure)
+      .finally(() => {
+        sweeping = undefined;
+      });
+  }, sweepInterval).unref();
+
+  return {
+    sweep,
+
+    noteUse({ id, last_used_at }) {
+      if (stopped || addSeconds(last_used_at, useInterval) > clock()) return;
+      used.add(id);
+      writing ??= writeUses();
+    },
+
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      while (writing) await writing;
+      await sweeping;
+    },
+  };
+}

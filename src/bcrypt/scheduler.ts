@@ -1,0 +1,213 @@
+import { Admission } from './admission.ts';
+import { type BcryptEngine, type BcryptWork, EngineClosed, EngineFailed } from './engine.ts';
+import { Job } from './job.ts';
+import type { Report, StartThread, Thread } from './thread.ts';
+
+export interface SchedulerOptions {
+  readonly description: string;
+  readonly startThread: StartThread;
+  /** At most so many threads, started as they are needed, with so many places each. */
+  readonly threads: number;
+  readonly lanes: number;
+  /** The longest expected wait, in milliseconds, with which work is still taken on. */
+  readonly maxWait: number;
+  /** How long `close()` lets work go on, in milliseconds. */
+  readonly closeWithin: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+/**
+ * First come, first served: whenever a place is free, the longest waiting job gets it, on the thread with the fewest
+ * jobs. A job on a thread that dies goes back to where it was in the queue, once.
+ */
+export class Scheduler implements BcryptEngine {
+  readonly description: string;
+  readonly #options: SchedulerOptions;
+  readonly #admission: Admission;
+  readonly #members = new Set<Member>();
+  #queue: Job[] = [];
+  #lastId = 0;
+  #failedStarts = 0;
+  /** Why the last thread ended or did not start. */
+  #failure: unknown;
+  #awake = false;
+  #closing: Promise<void> | undefined;
+  readonly #allDone = Promise.withResolvers<void>();
+
+  constructor(options: SchedulerOptions) {
+    this.description = options.description;
+    this.#options = options;
+    this.#admission = new Admission(options.maxWait);
+  }
+
+  async digest(work: BcryptWork): Promise<Uint8Array> {
+    check(work);
+    if (this.#closing !== undefined) throw new EngineClosed('the hashing engine is closed');
+    work.signal?.throwIfAborted();
+    if (this.#members.size === 0) this.#failedStarts = 0;
+    const refusal = this.#refusal(this.#outstanding, this.#roundsAhead());
+    if (refusal !== undefined) throw refusal;
+    this.#lastId++;
+    const job = new Job(this.#lastId, work, aborted => this.#abort(aborted));
+    this.#queue.push(job);
+    this.#proceed();
+    return job.promise;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { promise: timeout, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#options.closeWithin);
+    if (this.#outstanding > 0) await Promise.race([this.#allDone.promise, timeout]);
+    clearTimeout(timer);
+    this.#rejectQueue(new EngineClosed('the hashing engine was closed'));
+    const members = [...this.#members];
+    for (const { jobs } of members) {
+      for (const job of jobs.values()) job.reject(new EngineClosed('the hashing engine was closed'));
+      jobs.clear();
+    }
+    await Promise.all(members.map(({ thread }) => thread.end()));
+  }
+
+  /** Puts waiting jobs where there is a place, and starts a thread where there is none for them. */
+  #proceed(): void {
+    for (let job = this.#queue[0]; job !== undefined; job = this.#queue[0]) {
+      const member = this.#freest();
+      if (member === undefined) break;
+      this.#queue.shift();
+      job.started = this.#options.now();
+      job.attempts++;
+      member.jobs.set(job.id, job);
+      member.thread.join(job.id, job.copyOfInput(), job.cost);
+    }
+    while (this.#members.size < Math.min(this.#outstanding, this.#threads)) this.#start();
+    if (this.#members.size === 0) {
+      this.#rejectQueue(new EngineFailed('no thread could be started', { cause: this.#failure }));
+    }
+    const awake = this.#outstanding > 0;
+    if (awake !== this.#awake) for (const { thread } of this.#members) thread.keepAlive(awake);
+    this.#awake = awake;
+    if (!awake) this.#allDone.resolve();
+  }
+
+  #freest(): Member | undefined {
+    let freest: Member | undefined;
+    for (const member of this.#members) {
+      if (!member.ready || member.jobs.size >= this.#options.lanes) continue;
+      if (freest === undefined || member.jobs.size < freest.jobs.size) freest = member;
+    }
+    return freest;
+  }
+
+  #start(): void {
+    try {
+      const thread = this.#options.startThread({
+        report: report => this.#report(member, report),
+        exited: reason => this.#exited(member, reason),
+      });
+      const member: Member = { thread, ready: false, jobs: new Map() };
+      this.#members.add(member);
+      thread.keepAlive(true);
+    } catch (error) {
+      this.#failedStarts++; // counts like a thread that ends before it is ready
+      this.#failure = error;
+    }
+  }
+
+  #report(member: Member, { finished, rate }: Report): void {
+    member.ready = true;
+    this.#failedStarts = 0;
+    for (const { id, digest } of finished) {
+      const job = member.jobs.get(id);
+      member.jobs.delete(id);
+      if (digest !== undefined) job?.resolve(digest);
+    }
+    const first = this.#admission.rate === 0;
+    this.#admission.measured(rate);
+    if (first) this.#judgeQueue();
+    this.#proceed();
+  }
+
+  #exited(member: Member, reason: unknown): void {
+    if (!this.#members.delete(member)) return;
+    if (!member.ready) this.#failedStarts++;
+    this.#failure = reason;
+    for (const job of member.jobs.values()) {
+      if (job.settled) continue;
+      if (job.attempts < 2) this.#queue.push(job);
+      else job.reject(new EngineFailed('two threads died computing this', { cause: reason }));
+    }
+    this.#queue.sort((a, b) => a.id - b.id);
+    this.#proceed();
+  }
+
+  #abort(job: Job): void {
+    const index = this.#queue.indexOf(job);
+    if (index >= 0) this.#queue.splice(index, 1);
+    else for (const { jobs, thread } of this.#members) if (jobs.has(job.id)) thread.drop(job.id);
+    this.#proceed();
+  }
+
+  #rejectQueue(reason: Error): void {
+    for (const job of this.#queue.splice(0)) job.reject(reason);
+  }
+
+  /** As `digest` would have, had the rate been known. */
+  #judgeQueue(): void {
+    let rounds = 0;
+    this.#queue = this.#queue.filter((job, index) => {
+      const refusal = this.#refusal(index, rounds);
+      if (refusal === undefined) rounds += job.rounds;
+      else job.reject(refusal);
+      return refusal === undefined;
+    });
+  }
+
+  /** For a job with so many jobs and rounds before it. Nobody waits while there is a place. */
+  #refusal(jobs: number, rounds: number): Error | undefined {
+    const places = this.#threads * this.#options.lanes;
+    return jobs < places ? undefined : this.#admission.refusal(rounds, this.#threads);
+  }
+
+  /** Of all that is queued, and an estimate of what is left in the lanes. */
+  #roundsAhead(): number {
+    const now = this.#options.now();
+    const perLane = this.#admission.rate / this.#options.lanes;
+    let rounds = 0;
+    for (const job of this.#queue) rounds += job.rounds;
+    for (const { jobs } of this.#members) {
+      for (const job of jobs.values()) rounds += Math.max(0, job.rounds - (now - job.started) * perLane);
+    }
+    return rounds;
+  }
+
+  get #outstanding(): number {
+    let count = this.#queue.length;
+    for (const { jobs } of this.#members) count += jobs.size;
+    return count;
+  }
+
+  /** After two failed starts in a row, those that run have to do. */
+  get #threads(): number {
+    return this.#failedStarts < 2 ? this.#options.threads : this.#members.size;
+  }
+}
+
+interface Member {
+  readonly thread: Thread;
+  readonly jobs: Map<number, Job>;
+  ready: boolean;
+}
+
+function check({ password, salt, cost }: BcryptWork): void {
+  if (password.length > 72)
+    throw new RangeError(`a password of ${password.length} bytes; bcrypt takes up to 72`);
+  if (salt.length !== 16) throw new RangeError(`a salt of ${salt.length} bytes; bcrypt takes 16`);
+  if (!Number.isInteger(cost) || cost < 4 || cost > 31)
+    throw new RangeError(`cost ${cost}; bcrypt takes 4 to 31`);
+}
