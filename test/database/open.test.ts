@@ -39,27 +39,23 @@ for (const where of ['file', 'memory'] as const) {
 
   test(`${where}: times are dates outside, also what a write returns; null stays null`, async t => {
     const { database } = await opened(t);
-    const row = { id: 'k', algorithm: 'ES256', public_jwk: '{}', private_encrypted: 'x', created_at: noon };
+    const ada = user('ada');
     const returned = await database.transaction(tx =>
-      tx.insertInto('signing_keys').values(row).returningAll().executeTakeFirstOrThrow(),
+      tx.insertInto('users').values(ada).returning(['id', 'name', 'created_at']).executeTakeFirstOrThrow(),
     );
-    assert.deepEqual({ ...returned }, row);
+    assert.deepEqual({ ...returned }, { id: ada.id, name: null, created_at: noon });
     const selected = await database.db
-      .selectFrom('signing_keys')
+      .selectFrom('users')
       .where('created_at', '<=', noon)
-      .select(({ fn }) => [
-        fn.max('created_at').as('latest_at'),
-        'created_at as made',
-        'algorithm as name_at',
-      ])
+      .select(({ fn }) => [fn.max('created_at').as('latest_at'), 'created_at as made', 'email as name_at'])
       .executeTakeFirstOrThrow();
-    assert.deepEqual({ ...selected }, { latest_at: noon, made: noon, name_at: 'ES256' });
-    const none = await database.db
-      .selectFrom('signing_keys')
+    assert.deepEqual({ ...selected }, { latest_at: noon, made: noon, name_at: 'ada@example.com' });
+    const nobody = await database.db
+      .selectFrom('users')
       .where('created_at', '<', noon)
-      .selectAll()
-      .execute();
-    assert.deepEqual(none, []);
+      .select(({ fn }) => fn.max('created_at').as('latest_at'))
+      .executeTakeFirstOrThrow();
+    assert.deepEqual({ ...nobody }, { latest_at: null });
   });
 
   test(`${where}: a prepared read takes its values each time`, async t => {
@@ -124,11 +120,7 @@ for (const where of ['file', 'memory'] as const) {
 }
 
 test('an old database with rows in it migrates', async t => {
-  const { path } = await open(t).then(async ({ database, path }) => {
-    await insertUser(database, 'ada');
-    await database.close();
-    return { path };
-  });
+  const path = await firstVersion(t);
   const later = await migrationsWith(t, {
     '0002_rebuild.ts': `export async function up({ createTable, schema, types, db }) {
       await createTable('people').addColumn('id', types.id, c => c.primaryKey())
@@ -159,10 +151,7 @@ test('an old database with rows in it migrates', async t => {
 });
 
 test('a migration that fails takes those before it back, and one that leaves orphans fails', async t => {
-  const path = join(folder(t), 'plinth.db');
-  const first = await openDatabase(`sqlite:${path}`);
-  await insertUser(first, 'ada');
-  await first.close();
+  const path = await firstVersion(t);
   const good = `export async function up({ createTable, types }) {
     await createTable('extra').addColumn('id', types.id, c => c.primaryKey()).execute();
   }`;
@@ -182,11 +171,22 @@ test('a migration that fails takes those before it back, and one that leaves orp
     );
     assert.deepEqual(tables, []);
   }
-  const { database } = await open(t, {}, path);
+});
+
+test("rows of the first version live through the project's own history", async t => {
+  const { database } = await open(t, {}, await firstVersion(t));
   assert.deepEqual(await names(database), ['ada']);
 });
 
-/** The project's own migrations and some more. */
+/** A closed database as the first version left it, with one person. */
+async function firstVersion(t: Parameters<typeof folder>[0]): Promise<string> {
+  const { database, path } = await open(t, { migrations: await migrationsWith(t, {}) });
+  await insertUser(database, 'ada');
+  await database.close();
+  return path;
+}
+
+/** The project's first migration and some others. */
 async function migrationsWith(t: Parameters<typeof folder>[0], files: Record<string, string>): Promise<URL> {
   const path = folder(t);
   const own = new URL('../../migrations/0001_accounts.ts', import.meta.url).href;

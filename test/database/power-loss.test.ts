@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { isUniqueViolation, openDatabase } from '../../src/database.ts';
-import { directly, folder, insertUser, names, open } from './support.ts';
+import { directly, folder, insertUser, names, open, randomFrom } from './support.ts';
 
 test('power loss at any moment loses nothing that was acknowledged', async t => {
   let told = 0;
@@ -104,15 +104,4 @@ function torn(durable: Buffer, written: Buffer, random: () => number): Buffer {
   for (let at = durable.length; at < image.length; at += 512)
     if (random() < 0.3) image.fill(0, at, Math.min(at + 512, image.length));
   return image.subarray(0, durable.length + Math.floor(random() * (image.length - durable.length + 1)));
-}
-
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { type BcryptEngine, EngineClosed, Overloaded } from '../../src/bcrypt/index.ts';
+import { fakeScheduler, stateOf } from './fake-threads.ts';
+
+/** One thread of one lane does 16 rounds (cost 4) in 100 ms; nobody may wait longer than a second. */
+const slow = { threads: 1, lanes: 1 };
+const RATE = 0.16;
+
+const overloaded = (retryAfter: number) => (error: unknown) => {
+  assert.ok(error instanceof Overloaded);
+  assert.equal(error.retryAfter, retryAfter);
+  return true;
+};
+
+suite('admission', () => {
+  test('refuses before any work when the expected wait is too long', async () => {
+    const { digest, thread, jobs } = fakeScheduler(slow);
+    digest();
+    thread(0).ready(RATE);
+    const admitted = Array.from({ length: 10 }, () => digest());
+    const refused = digest();
+    await assert.rejects(refused, overloaded(1));
+    assert.deepEqual(jobs(), [[1]]);
+    for (const answer of admitted) assert.equal(await stateOf(answer), 'pending');
+    // The refused one is not in the queue: the eleventh of the admitted is the last to be computed.
+    for (let id = 1; id <= 11; id++) thread(0).finish(id);
+    assert.deepEqual(jobs(), [[]]);
+  });
+
+  test('says when to come back', async () => {
+    const { digest, thread } = fakeScheduler(slow);
+    digest();
+    thread(0).ready(RATE);
+    digest(10); // 64 times as long: 6.4 s, and 0.1 s before it
+    await assert.rejects(digest(), overloaded(6));
+  });
+
+  test('counts rounds, not jobs', async () => {
+    const { digest, thread } = fakeScheduler(slow);
+    digest();
+    thread(0).ready(RATE);
+    for (const cost of [6, 6]) assert.equal(await stateOf(digest(cost)), 'pending'); // 0.1 + 0.4 + 0.4 s
+    assert.equal(await stateOf(digest(5)), 'pending'); // + 0.2 s
+    await assert.rejects(digest(4), overloaded(1));
+  });
+
+  test('knows what has been done of the jobs in the lanes', async () => {
+    const { digest, thread, clock } = fakeScheduler(slow);
+    digest(8); // 1.6 s
+    thread(0).ready(RATE);
+    await assert.rejects(digest(), overloaded(1));
+    clock.now = 500;
+    await assert.rejects(digest(), overloaded(1));
+    clock.now = 700;
+    assert.equal(await stateOf(digest()), 'pending');
+  });
+
+  test('follows the measured rate', async () => {
+    const { digest, thread } = fakeScheduler(slow);
+    digest();
+    thread(0).ready(RATE);
+    for (let count = 0; count < 10; count++) digest();
+    await assert.rejects(digest(), overloaded(1));
+    for (let id = 1; id <= 2; id++) thread(0).finish(id, 2 * RATE);
+    for (let count = 0; count < 5; count++) assert.equal(await stateOf(digest()), 'pending');
+  });
+
+  test('never refuses while a place is free', async () => {
+    const { digest, thread } = fakeScheduler({ threads: 1, lanes: 2 });
+    digest(31);
+    thread(0).ready(RATE);
+    assert.equal(await stateOf(digest(31)), 'pending');
+    await assert.rejects(digest(4), Overloaded);
+  });
+
+  test('judges the first burst as soon as the first rate is known', async () => {
+    const { digest, thread, jobs } = fakeScheduler(slow);
+    const answers = Array.from({ length: 30 }, () => digest());
+    thread(0).ready(RATE);
+    const states = await Promise.all(answers.map(stateOf));
+    assert.ok(states.slice(0, 11).every(state => state === 'pending'));
+    assert.ok(states.slice(11).every(state => state instanceof Overloaded));
+    assert.equal(states.length, 30);
+    assert.deepEqual(jobs(), [[1]]);
+  });
+});
+
+suite('close', () => {
+  const isClosed = (answer: ReturnType<BcryptEngine['digest']>) => assert.rejects(answer, EngineClosed);
+
+  test('lets what was taken on finish, refuses what comes, ends the threads', async () => {
+    const { scheduler, digest, thread } = fakeScheduler(slow);
+    const answers = [digest(), digest()];
+    thread(0).ready();
+    const closed = scheduler.close();
+    await isClosed(digest());
+    thread(0).finish(1);
+    assert.equal(await stateOf(closed), 'pending');
+    thread(0).finish(2);
+    await closed;
+    assert.equal((await Promise.all(answers)).length, 2);
+    assert.ok(thread(0).ended);
+    await scheduler.close();
+  });
+
+  test('refuses what has not finished in time, in a lane or in the queue', async () => {
+    const { scheduler, digest, thread, started } = fakeScheduler({ ...slow, closeWithin: 1 });
+    const answers = [digest(31), digest()];
+    thread(0).ready();
+    await scheduler.close();
+    for (const answer of answers) await isClosed(answer);
+    assert.ok(thread(0).ended);
+    assert.equal(started.length, 1, 'and no thread takes its place');
+  });
+
+  test('of an engine that did nothing', async () => {
+    const { scheduler, digest, started } = fakeScheduler();
+    await scheduler.close();
+    await isClosed(digest());
+    assert.equal(started.length, 0);
+  });
+});

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { EngineFailed } from '../../src/bcrypt/index.ts';
+import { Job } from '../../src/bcrypt/job.ts';
+import { fakeScheduler, stateOf } from './fake-threads.ts';
+
+suite('order', () => {
+  test('first come, first served, on the thread with the fewest jobs', () => {
+    const { started, digest, jobs, thread } = fakeScheduler();
+    for (let count = 0; count < 6; count++) digest();
+    assert.equal(started.length, 2);
+    thread(0).ready();
+    assert.deepEqual(jobs(), [[1, 2], []]);
+    thread(1).ready();
+    assert.deepEqual(jobs(), [
+      [1, 2],
+      [3, 4],
+    ]);
+    thread(1).finish(4);
+    assert.deepEqual(jobs(), [
+      [1, 2],
+      [3, 5],
+    ]);
+    thread(0).finish(1);
+    assert.deepEqual(jobs(), [
+      [2, 6],
+      [3, 5],
+    ]);
+  });
+
+  test('jobs spread over the threads', () => {
+    const { digest, jobs, thread } = fakeScheduler();
+    for (let count = 0; count < 2; count++) digest();
+    thread(0).ready();
+    for (const id of [1, 2]) thread(0).finish(id);
+    thread(1).ready();
+    for (let count = 0; count < 4; count++) digest();
+    assert.deepEqual(jobs(), [
+      [3, 5],
+      [4, 6],
+    ]);
+  });
+
+  test('a place that is free is taken at once, whatever the cost of the jobs beside it', () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1 });
+    digest(31);
+    thread(0).ready();
+    for (const cost of [4, 12, 4]) digest(cost);
+    assert.deepEqual(jobs(), [[1, 2]]);
+    thread(0).finish(2);
+    assert.deepEqual(jobs(), [[1, 3]]);
+    thread(0).finish(3);
+    assert.deepEqual(jobs(), [[1, 4]]);
+  });
+
+  test('threads start as they are needed, one job at a time needs one', async () => {
+    const { started, digest, thread } = fakeScheduler();
+    assert.equal(started.length, 0);
+    for (let id = 1; id <= 3; id++) {
+      const answer = digest();
+      if (id === 1) thread(0).ready();
+      thread(0).finish(id);
+      assert.deepEqual(await answer, new Uint8Array(23).fill(id));
+    }
+    assert.equal(started.length, 1);
+  });
+
+  test('threads keep the process alive while there is work', () => {
+    const { digest, thread } = fakeScheduler();
+    digest();
+    assert.ok(thread(0).alive);
+    thread(0).ready();
+    thread(0).finish(1);
+    assert.ok(!thread(0).alive);
+    digest();
+    assert.ok(thread(0).alive);
+  });
+});
+
+suite('work', () => {
+  test('is copied, and handed out as salt and password', () => {
+    const { scheduler, thread } = fakeScheduler();
+    const password = Buffer.from('secret');
+    const salt = Buffer.from('saltsaltsaltsalt');
+    scheduler.digest({ password, salt, cost: 5 });
+    password.fill(0);
+    salt.fill(0);
+    thread(0).ready();
+    assert.equal(Buffer.from(thread(0).jobs.get(1)?.input ?? []).toString(), 'saltsaltsaltsaltsecret');
+  });
+
+  for (const [how, end] of [
+    ['computed', (job: Job) => job.resolve(new Uint8Array(23))],
+    ['refused', (job: Job) => job.reject(new EngineFailed())],
+  ] as const) {
+    test(`leaves nothing behind when it is ${how}`, async () => {
+      const work = { password: Buffer.from('secret'), salt: Buffer.alloc(16, 1), cost: 4 };
+      const job = new Job(1, work, () => {});
+      assert.equal(Buffer.from(job.copyOfInput()).toString('latin1', 16), 'secret');
+      end(job);
+      assert.deepEqual(job.copyOfInput(), new Uint8Array(22));
+      await stateOf(job.promise);
+    });
+  }
+
+  const refused = [
+    ['a password of 73 bytes', 73, 16, 4],
+    ['a salt of 15 bytes', 1, 15, 4],
+    ['a salt of 17 bytes', 1, 17, 4],
+    ['a cost of 3', 1, 16, 3],
+    ['a cost of 32', 1, 16, 32],
+    ['a cost of 4.5', 1, 16, 4.5],
+    ['a cost that is no number', 1, 16, Number.NaN],
+  ] as const;
+  for (const [what, password, salt, cost] of refused) {
+    test(`refused: ${what}`, async () => {
+      const { scheduler, started } = fakeScheduler();
+      const work = { password: new Uint8Array(password), salt: new Uint8Array(salt), cost };
+      await assert.rejects(scheduler.digest(work), RangeError);
+      assert.equal(started.length, 0);
+    });
+  }
+});
+
+suite('cancellation', () => {
+  const reason = new Error('nobody waits');
+
+  test('before: no work', async () => {
+    const { started, digest } = fakeScheduler();
+    await assert.rejects(digest(4, AbortSignal.abort(reason)), reason);
+    assert.equal(started.length, 0);
+  });
+
+  test('in the queue: it leaves at once and never reaches a thread', async () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 1 });
+    const controller = new AbortController();
+    digest();
+    thread(0).ready();
+    const second = digest(4, controller.signal);
+    digest();
+    controller.abort(reason);
+    await assert.rejects(second, reason);
+    thread(0).finish(1);
+    assert.deepEqual(jobs(), [[3]]);
+    assert.deepEqual(thread(0).dropped, []);
+  });
+
+  test('in a lane: answered at once, and the lane is taken until the thread has dropped it', async () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 1 });
+    const controller = new AbortController();
+    const first = digest(31, controller.signal);
+    thread(0).ready();
+    digest();
+    controller.abort(reason);
+    await assert.rejects(first, reason);
+    assert.deepEqual(thread(0).dropped, [1]);
+    assert.deepEqual(jobs(), [[1]]);
+    thread(0).dropDone(1);
+    assert.deepEqual(jobs(), [[2]]);
+  });
+
+  test('after the end: nothing', async () => {
+    const { digest, thread } = fakeScheduler();
+    const controller = new AbortController();
+    const answer = digest(4, controller.signal);
+    thread(0).ready();
+    thread(0).finish(1);
+    controller.abort(reason);
+    assert.deepEqual(thread(0).dropped, []);
+    assert.equal((await answer).length, 23);
+  });
+});
+
+suite('a thread that dies', () => {
+  test('is replaced; its jobs are retried first, in their order', async () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1 });
+    const answers = [digest(), digest(), digest()];
+    thread(0).ready();
+    assert.deepEqual(jobs(), [[1, 2]]);
+    thread(0).die();
+    thread(1).ready();
+    assert.deepEqual([...thread(1).jobs.keys()], [1, 2]);
+    assert.equal(Buffer.from(thread(1).jobs.get(2)?.input ?? []).toString('latin1', 16), 'secret');
+    for (const id of [1, 2, 3]) thread(1).finish(id);
+    assert.equal((await Promise.all(answers)).length, 3);
+  });
+
+  test('twice with the same job: EngineFailed, and the others go on', async () => {
+    const { digest, thread } = fakeScheduler({ threads: 1, lanes: 1 });
+    const [first, second] = [digest(), digest()];
+    thread(0).ready();
+    thread(0).die();
+    thread(1).ready();
+    thread(1).die();
+    await assert.rejects(first, EngineFailed);
+    thread(2).ready();
+    thread(2).finish(2);
+    assert.equal((await second).length, 23);
+  });
+
+  test('with a cancelled job: that one is not retried', () => {
+    const { digest, thread, started } = fakeScheduler({ threads: 1 });
+    const controller = new AbortController();
+    digest(4, controller.signal);
+    thread(0).ready();
+    controller.abort();
+    thread(0).die();
+    assert.equal(started.length, 1);
+  });
+
+  test('before it is ready, twice: EngineFailed for all, and the next job tries again', async () => {
+    const { digest, thread, started } = fakeScheduler({ threads: 1 });
+    const answers = [digest(), digest(), digest()];
+    thread(0).die();
+    assert.equal(await stateOf(answers[0] ?? assert.fail()), 'pending');
+    thread(1).die();
+    for (const answer of answers) await assert.rejects(answer, EngineFailed);
+    assert.equal(started.length, 2);
+    const next = digest();
+    thread(2).ready();
+    thread(2).finish(4);
+    assert.equal((await next).length, 23);
+  });
+
+  test('before it is ready, while another one runs: that one does all', async () => {
+    const { digest, thread, started } = fakeScheduler({ lanes: 1 });
+    digest();
+    thread(0).ready();
+    const second = digest();
+    thread(1).die();
+    thread(2).die();
+    assert.equal(started.length, 3);
+    thread(0).finish(1);
+    thread(0).finish(2);
+    assert.equal((await second).length, 23);
+  });
+
+  test('cannot even be started: EngineFailed', async () => {
+    const cause = new Error('no more threads');
+    const startThread = () => {
+      throw cause;
+    };
+    const { digest } = fakeScheduler({ startThread });
+    await assert.rejects(digest(), error => error instanceof EngineFailed && error.cause === cause);
+  });
+});
