@@ -25,6 +25,11 @@ export interface BcryptWork {
   readonly password: Uint8Array;
   readonly salt: Uint8Array;
   readonly cost: number;
+  /**
+   * 0, which is the default, goes first; 1 after all that is 0, and so on. What is not 0 is rejected with `Overloaded`
+   * when it has been overtaken for too long.
+   */
+  readonly priority?: number | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -4,6 +4,9 @@ import type { BcryptWork } from './engine.ts';
 export class Job {
   readonly id: number;
   readonly cost: number;
+  readonly priority: number;
+  /** When it came. */
+  readonly queued: number;
   readonly promise: Promise<Uint8Array>;
   /** When it went to a thread for the last time, and how often it did. */
   started = 0;
@@ -15,9 +18,16 @@ export class Job {
   readonly #aborted: () => void;
 
   /** Copies what it is given. When the signal aborts before there is an answer, that is the answer, and `aborted` is called. */
-  constructor(id: number, { password, salt, cost, signal }: BcryptWork, aborted: (job: Job) => void) {
+  constructor(
+    id: number,
+    { password, salt, cost, signal, priority = 0 }: BcryptWork,
+    queued: number,
+    aborted: (job: Job) => void,
+  ) {
     this.id = id;
     this.cost = cost;
+    this.priority = priority;
+    this.queued = queued;
     this.promise = this.#settled.promise;
     this.#input = new Uint8Array(salt.length + password.length);
     this.#input.set(salt);

@@ -1,6 +1,7 @@
 import { Admission } from './admission.ts';
-import { type BcryptEngine, type BcryptWork, EngineClosed, EngineFailed } from './engine.ts';
+import { type BcryptEngine, type BcryptWork, EngineClosed, EngineFailed, Overloaded } from './engine.ts';
 import { Job } from './job.ts';
+import { Queue } from './queue.ts';
 import type { Report, StartThread, Thread } from './thread.ts';
 
 export interface SchedulerOptions {
@@ -18,15 +19,15 @@ export interface SchedulerOptions {
 }
 
 /**
- * First come, first served: whenever a place is free, the longest waiting job gets it, on the thread with the fewest
- * jobs. A job on a thread that dies goes back to where it was in the queue, once.
+ * First come, first served within a priority: whenever a place is free, the first of the queue gets it, on the thread
+ * with the fewest jobs. A job on a thread that dies goes back to where it was in the queue, once.
  */
 export class Scheduler implements BcryptEngine {
   readonly description: string;
   readonly #options: SchedulerOptions;
   readonly #admission: Admission;
   readonly #members = new Set<Member>();
-  #queue: Job[] = [];
+  readonly #queue = new Queue();
   #lastId = 0;
   #failedStarts = 0;
   /** Why the last thread ended or did not start. */
@@ -46,11 +47,12 @@ export class Scheduler implements BcryptEngine {
     if (this.#closing !== undefined) throw new EngineClosed('the hashing engine is closed');
     work.signal?.throwIfAborted();
     if (this.#members.size === 0) this.#failedStarts = 0;
-    const refusal = this.#refusal(this.#outstanding, this.#roundsAhead());
+    const ahead = this.#queue.before(work.priority ?? 0);
+    const refusal = this.#refusal(ahead.jobs + this.#running, ahead.rounds + this.#roundsRunning());
     if (refusal !== undefined) throw refusal;
     this.#lastId++;
-    const job = new Job(this.#lastId, work, aborted => this.#abort(aborted));
-    this.#queue.push(job);
+    const job = new Job(this.#lastId, work, this.#options.now(), aborted => this.#abort(aborted));
+    this.#queue.add(job);
     this.#proceed();
     return job.promise;
   }
@@ -76,10 +78,10 @@ export class Scheduler implements BcryptEngine {
 
   /** Puts waiting jobs where there is a place, and starts a thread where there is none for them. */
   #proceed(): void {
-    for (let job = this.#queue[0]; job !== undefined; job = this.#queue[0]) {
+    for (let job = this.#queue.first; job !== undefined; job = this.#queue.first) {
       const member = this.#freest();
       if (member === undefined) break;
-      this.#queue.shift();
+      this.#queue.remove(job);
       job.started = this.#options.now();
       job.attempts++;
       member.jobs.set(job.id, job);
@@ -130,6 +132,7 @@ export class Scheduler implements BcryptEngine {
     const first = this.#admission.rate === 0;
     this.#admission.measured(rate);
     if (first) this.#judgeQueue();
+    this.#rejectOverdue();
     this.#proceed();
   }
 
@@ -139,32 +142,39 @@ export class Scheduler implements BcryptEngine {
     this.#failure = reason;
     for (const job of member.jobs.values()) {
       if (job.settled) continue;
-      if (job.attempts < 2) this.#queue.push(job);
+      if (job.attempts < 2) this.#queue.add(job);
       else job.reject(new EngineFailed('two threads died computing this', { cause: reason }));
     }
-    this.#queue.sort((a, b) => a.id - b.id);
     this.#proceed();
   }
 
   #abort(job: Job): void {
-    const index = this.#queue.indexOf(job);
-    if (index >= 0) this.#queue.splice(index, 1);
-    else for (const { jobs, thread } of this.#members) if (jobs.has(job.id)) thread.drop(job.id);
+    if (!this.#queue.remove(job))
+      for (const { jobs, thread } of this.#members) if (jobs.has(job.id)) thread.drop(job.id);
     this.#proceed();
   }
 
   #rejectQueue(reason: Error): void {
-    for (const job of this.#queue.splice(0)) job.reject(reason);
+    this.#queue.reject(() => reason);
+  }
+
+  /** Work of a lower priority may be overtaken again and again, but nobody is kept waiting for long. */
+  #rejectOverdue(): void {
+    const latest = this.#options.now() - 2 * this.#options.maxWait;
+    this.#queue.reject(job => (job.priority > 0 && job.queued < latest ? new Overloaded(1) : undefined));
   }
 
   /** As `digest` would have, had the rate been known. */
   #judgeQueue(): void {
+    let jobs = 0;
     let rounds = 0;
-    this.#queue = this.#queue.filter((job, index) => {
-      const refusal = this.#refusal(index, rounds);
-      if (refusal === undefined) rounds += job.rounds;
-      else job.reject(refusal);
-      return refusal === undefined;
+    this.#queue.reject(job => {
+      const refusal = this.#refusal(jobs, rounds);
+      if (refusal === undefined) {
+        jobs++;
+        rounds += job.rounds;
+      }
+      return refusal;
     });
   }
 
@@ -174,22 +184,25 @@ export class Scheduler implements BcryptEngine {
     return jobs < places ? undefined : this.#admission.refusal(rounds, this.#threads);
   }
 
-  /** Of all that is queued, and an estimate of what is left in the lanes. */
-  #roundsAhead(): number {
+  /** An estimate of what is left in the lanes. */
+  #roundsRunning(): number {
     const now = this.#options.now();
     const perLane = this.#admission.rate / this.#options.lanes;
     let rounds = 0;
-    for (const job of this.#queue) rounds += job.rounds;
     for (const { jobs } of this.#members) {
       for (const job of jobs.values()) rounds += Math.max(0, job.rounds - (now - job.started) * perLane);
     }
     return rounds;
   }
 
-  get #outstanding(): number {
-    let count = this.#queue.length;
+  get #running(): number {
+    let count = 0;
     for (const { jobs } of this.#members) count += jobs.size;
     return count;
+  }
+
+  get #outstanding(): number {
+    return this.#queue.length + this.#running;
   }
 
   /** After two failed starts in a row, those that run have to do. */
@@ -204,10 +217,11 @@ interface Member {
   ready: boolean;
 }
 
-function check({ password, salt, cost }: BcryptWork): void {
+function check({ password, salt, cost, priority = 0 }: BcryptWork): void {
   if (password.length > 72)
     throw new RangeError(`a password of ${password.length} bytes; bcrypt takes up to 72`);
   if (salt.length !== 16) throw new RangeError(`a salt of ${salt.length} bytes; bcrypt takes 16`);
   if (!Number.isInteger(cost) || cost < 4 || cost > 31)
     throw new RangeError(`cost ${cost}; bcrypt takes 4 to 31`);
+  if (!Number.isInteger(priority) || priority < 0) throw new RangeError(`priority ${priority}`);
 }

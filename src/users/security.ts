@@ -6,9 +6,9 @@ import { normalizePassword } from './password-policy.ts';
 export interface PasswordHasher {
   /**
    * The hash to store: standard `$2b$` where bcrypt sees the whole password, else Passlib's `$bcrypt-sha256$`, so that
-   * nothing is ever truncated.
+   * nothing is ever truncated. `priority`: the engine's; registrations let logins go first.
    */
-  hash(password: string, signal?: AbortSignal): Promise<string>;
+  hash(password: string, signal?: AbortSignal, priority?: number): Promise<string>;
 
   /**
    * Whether the password is the stored one. Takes the same time for any outcome, and for `undefined`: that is how a
@@ -29,12 +29,12 @@ interface HasherOptions {
 
 export function createPasswordHasher({ engine, cost, onUnusable }: HasherOptions): PasswordHasher {
   return {
-    async hash(password, signal) {
+    async hash(password, signal, priority) {
       const bytes = bytesOf(password);
       const scheme = fitsBcrypt(bytes) ? 'plain' : 'sha256';
       const salt = randomBytes(16);
       const saltText = encodeBase64(salt);
-      const digest = await compute(engine, bytes, { scheme, cost, saltText, salt }, signal);
+      const digest = await compute(engine, bytes, { scheme, cost, saltText, salt }, signal, priority);
       return formatHash(scheme, cost, saltText, digest);
     },
 
@@ -81,9 +81,10 @@ async function compute(
   bytes: Buffer,
   { scheme, cost, saltText, salt }: Recipe,
   signal?: AbortSignal,
+  priority?: number,
 ): Promise<Uint8Array> {
   const password = scheme === 'plain' ? bytes : sha256Key(scheme, bytes, saltText);
-  const digest = engine.digest({ password, salt, cost, signal });
+  const digest = engine.digest({ password, salt, cost, signal, priority });
   // The engine has its own copy by now.
   password.fill(0);
   bytes.fill(0);

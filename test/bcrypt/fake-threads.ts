@@ -67,12 +67,13 @@ export function fakeScheduler(options: Partial<SchedulerOptions> = {}) {
     now: () => clock.now,
     ...options,
   });
-  const digest = (cost = 4, signal?: AbortSignal) => {
+  const digest = (cost = 4, signal?: AbortSignal, priority?: number) => {
     const answer = scheduler.digest({
       password: Buffer.from('secret'),
       salt: new Uint8Array(16),
       cost,
       signal,
+      priority,
     });
     answer.catch(() => {}); // looked at later
     return answer;

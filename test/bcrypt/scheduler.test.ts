@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { EngineFailed } from '../../src/bcrypt/index.ts';
+import { EngineFailed, Overloaded } from '../../src/bcrypt/index.ts';
 import { Job } from '../../src/bcrypt/job.ts';
 import { fakeScheduler, stateOf } from './fake-threads.ts';
 
@@ -53,6 +53,40 @@ suite('order', () => {
     assert.deepEqual(jobs(), [[1, 4]]);
   });
 
+  test('a lower priority waits for the higher one, and in each the first come is the first served', () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 1 });
+    digest();
+    thread(0).ready();
+    for (const priority of [1, 0, 1, 0]) digest(4, undefined, priority);
+    const order = [1, 3, 5, 2, 4];
+    for (const id of order) {
+      assert.deepEqual(jobs(), [[id]]);
+      thread(0).finish(id);
+    }
+  });
+
+  test('work of a lower priority is judged by all that goes before it, and not kept waiting for ever', async () => {
+    const { digest, thread, clock } = fakeScheduler({ threads: 1, lanes: 1, maxWait: 1000 });
+    digest();
+    thread(0).ready(1);
+    // A rate of one round a millisecond: 2^9 of 512 ms each, so the third one has more than a second before it.
+    const first = digest(9);
+    const low = digest(9, undefined, 1);
+    const refused = digest(9, undefined, 1);
+    await assert.rejects(refused, Overloaded);
+    // Whoever goes before has less before them.
+    const high = digest(9);
+    assert.equal(await stateOf(low), 'pending');
+    clock.now = 1999;
+    thread(0).finish(1, 1);
+    assert.equal(await stateOf(low), 'pending');
+    clock.now = 2001;
+    thread(0).finish(2, 1);
+    await assert.rejects(low, Overloaded);
+    assert.equal(await stateOf(high), 'pending');
+    assert.ok(await first);
+  });
+
   test('threads start as they are needed, one job at a time needs one', async () => {
     const { started, digest, thread } = fakeScheduler();
     assert.equal(started.length, 0);
@@ -95,7 +129,7 @@ suite('work', () => {
   ] as const) {
     test(`leaves nothing behind when it is ${how}`, async () => {
       const work = { password: Buffer.from('secret'), salt: Buffer.alloc(16, 1), cost: 4 };
-      const job = new Job(1, work, () => {});
+      const job = new Job(1, work, 0, () => {});
       assert.equal(Buffer.from(job.copyOfInput()).toString('latin1', 16), 'secret');
       end(job);
       assert.deepEqual(job.copyOfInput(), new Uint8Array(22));
