@@ -38,7 +38,7 @@ const salt = Buffer.alloc(16, 1);
 const text = bcrypt.genSaltSync(cost);
 const subjects: Record<string, () => Promise<unknown>> = {
   engine: () => engine.digest({ password, salt, cost }),
-  '@node-rs/bcrypt': () => native.hash(password, { salt, cost }),
+  '@node-rs/bcrypt': () => native.hash(password, cost, salt),
   bcrypt: () => bcrypt.hash(password, text),
 };
 

@@ -27,6 +27,15 @@ export function secretBeside(databaseUrl: string): Uint8Array {
   const path = databaseUrl.slice('sqlite:'.length);
   if (path === ':memory:') return randomBytes(32);
   const file = join(dirname(path), 'secret');
+  try {
+    return readOrMake(file, path);
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new SecretRefused(`the secret ${file} cannot be read or made: ${error.message}`, { cause: error });
+  }
+}
+
+function readOrMake(file: string, path: string): Uint8Array {
   if (!existsSync(file)) {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) {
       throw new SecretRefused(

@@ -16,7 +16,7 @@ export async function nativeThreads(): Promise<StartThread> {
         const password = input.slice(16);
         input.fill(0);
         try {
-          const text = await hash(password, { salt, cost, version: '2b' });
+          const text = await hash(password, cost, Buffer.from(salt));
           const digest = decode(text.slice(-31));
           report({ finished: [{ id, digest }], rate: 2 ** cost / (performance.now() - start) });
         } catch (error) {

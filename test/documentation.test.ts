@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import test from 'node:test';
+import { ConfigFaults, readConfig } from '../src/config.ts';
+import { canonicalEmail } from '../src/users/email.ts';
+
+const root = new URL('../', import.meta.url);
+const pages = [
+  'README.md',
+  ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith('.md'))
+    .map(file => `docs/${file}`),
+];
+
+test('every link of the pages leads somewhere, and every page is led to', () => {
+  assert.ok(pages.length > 8);
+  const reached = new Set(['README.md']);
+  for (const page of pages) {
+    for (const [, target = ''] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https:\/\//.test(target)) continue;
+      const [path = '', fragment] = target.split('#');
+      const url = new URL(path, new URL(page, root));
+      assert.ok(existsSync(url), `${page}: ${target}`);
+      if (fragment) assert.ok(anchors(readFileSync(url, 'utf8')).includes(fragment), `${page}: ${target}`);
+      reached.add(url.pathname.slice(root.pathname.length));
+    }
+  }
+  assert.deepEqual(
+    pages.filter(page => !reached.has(page)),
+    [],
+  );
+});
+
+test('every file that a page names is there', () => {
+  let count = 0;
+  for (const page of pages) {
+    // The worked example names files that are yet to be written.
+    const text = page === 'docs/adding-a-resource.md' ? '' : read(page);
+    for (const [, file = ''] of text.matchAll(/`((?:bench|bin|docs|migrations|src|test)\/[\w./-]*)`/g)) {
+      assert.ok(existsSync(new URL(file, root)), `${page}: ${file}`);
+      count++;
+    }
+  }
+  assert.ok(count > 50);
+});
+
+test('docs/settings.md has every setting, with its default and its limits', () => {
+  const documented = tableOf(read('docs/settings.md'), 'name');
+  const asked = new Set<string>();
+  readConfig(new Proxy({}, { get: (_, name) => void asked.add(String(name)) }));
+  assert.deepEqual(documented.map(([name]) => name).sort(), [...asked].sort());
+
+  const defaults = readConfig({});
+  for (const [name = '', value = '', allowed = ''] of documented) {
+    if (value !== 'none') assert.deepEqual(readConfig({ [name]: value }), defaults, name);
+    const [, from, to] = /^(\d+) to (\d+)$/.exec(allowed) ?? [];
+    if (from === undefined) continue;
+    for (const limit of [from, to ?? '']) readConfig({ [name]: limit });
+    for (const beyond of [Number(from) - 1, Number(to) + 1])
+      assert.throws(() => readConfig({ [name]: String(beyond) }), ConfigFaults, `${name}=${beyond}`);
+  }
+});
+
+test('addresses are told apart as docs/security.md says', () => {
+  const rows = tableOf(read('docs/security.md'), 'given');
+  assert.ok(rows.length >= 10);
+  for (const [given = '', canonical = ''] of rows) assert.equal(canonicalEmail(given), canonical);
+});
+
+test('the table of promises in docs/security.md names tests', () => {
+  const rows = tableOf(read('docs/security.md'), 'promise');
+  assert.ok(rows.length > 20);
+  for (const [promise = '', tests = ''] of rows) assert.match(tests, /^test\/\S+\.test\.ts/, promise);
+});
+
+function read(page: string): string {
+  return readFileSync(new URL(page, root), 'utf8');
+}
+
+/** The rows below the heading of the table whose first column has this name, without the marks of code. */
+function tableOf(text: string, name: string): string[][] {
+  const [, rows = ''] = new RegExp(`^\\| ${name} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, 'm').exec(text) ?? [];
+  return [...rows.matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) =>
+    row.split('|').map(cell => cell.trim().replaceAll('`', '')),
+  );
+}
+
+/** As GitHub makes them. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
