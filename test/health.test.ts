@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import test from 'node:test';
 import { buildApp } from '../src/app.ts';
 import { type BcryptEngine, createBcryptEngine, Overloaded } from '../src/bcrypt/index.ts';
@@ -39,16 +40,26 @@ test('without one, health and ready are 503 within two seconds, and live is not 
 test('once it is told to stop, ready is 503 on a connection that is open still', async t => {
   const { world } = await startApp(t);
   const app = await buildApp(world);
+  const gate = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
   app.get('/slow', { config: { access: 'public' } }, async () => {
-    void app.close();
-    // Closing begins a few turns of the event loop later.
-    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
-    const { statusCode, body } = await app.inject('/health/ready');
-    return `${statusCode} ${body}`;
+    reached.resolve();
+    await gate.promise;
+    return 'done';
   });
-  const address = await app.listen({ port: 0, host: '127.0.0.1' });
-  const text = await (await fetch(`${address}/slow`)).text();
-  assert.equal(text, '503 {"status":"unavailable","database":"unavailable"}');
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+  const socket = connect(Number(port), '127.0.0.1').setEncoding('utf8');
+  socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
+  await reached.promise;
+  const closed = app.close();
+  // Closing begins a few turns of the event loop later; then the listener is gone.
+  while (app.server.listening) await new Promise(setImmediate);
+  socket.write('GET /health/ready HTTP/1.1\r\nhost: x\r\n\r\n');
+  gate.resolve();
+  let text = '';
+  for await (const chunk of socket) text += chunk;
+  assert.match(text, /^HTTP\/1\.1 200 .*\r\n\r\ndone.*HTTP\/1\.1 503 .*"status":"unavailable"/s);
+  await closed;
 });
 
 test('work for which there is no time is a 503 with Retry-After, alike for those who exist and those who do not', async t => {
