@@ -77,9 +77,10 @@ export class Problem extends Error {
   }
 }
 
+const challenge = 'Bearer realm="plinth"';
+
 /** The challenge of RFC 6750, section 3; with an error when a token was given and refused. */
 export function unauthenticated(error?: 'invalid_token'): Problem {
-  const challenge = 'Bearer realm="plinth"';
   return error
     ? new Problem('invalid_token', 'The access token is expired, revoked or malformed.', {
         headers: { 'www-authenticate': `${challenge}, error="invalid_token"` },
@@ -87,6 +88,11 @@ export function unauthenticated(error?: 'invalid_token'): Problem {
     : new Problem('unauthenticated', 'This needs an access token: Authorization: Bearer …', {
         headers: { 'www-authenticate': challenge },
       });
+}
+
+/** A password that is not the one; RFC 9110 wants a challenge with every 401. */
+export function invalidCredentials(detail: string): Problem {
+  return new Problem('invalid_credentials', detail, { headers: { 'www-authenticate': challenge } });
 }
 
 /** `retryAfter` in seconds. */

@@ -1,5 +1,5 @@
 import type { Database } from '../database.ts';
-import { Problem } from '../errors.ts';
+import { invalidCredentials } from '../errors.ts';
 import { canonicalEmail } from '../users/email.ts';
 import { findCredentials, findPasswordHash, updatePasswordHash } from '../users/models.ts';
 import type { PasswordHasher } from '../users/security.ts';
@@ -39,6 +39,6 @@ export function createLogin({ database, passwords, sessions, issue }: LoginOptio
       });
       if (opened) return await issue(opened);
     }
-    throw new Problem('invalid_credentials', 'The email address or the password is wrong.');
+    throw invalidCredentials('The email address or the password is wrong.');
   };
 }

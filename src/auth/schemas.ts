@@ -46,7 +46,7 @@ export const Tokens = Type.Object(
     token_type: Type.Literal('bearer'),
     expires_in: Type.Integer({ description: 'Seconds', examples: [900] }),
     refresh_token: Type.String({
-      description: 'Opaque, 256 random bits',
+      description: 'Opaque',
       examples: ['Q2nV0yWm7tJc4XlB9sKd1uQ0mJ5k9sXwq1c7b2Tn4Zr8vYp3Hd6LfGa0EoMiBxCk'],
     }),
     refresh_expires_in: Type.Integer({ description: 'Seconds without use', examples: [1_209_600] }),
@@ -56,7 +56,12 @@ export const Tokens = Type.Object(
 
 /** No rule but its type: what is not a token of ours is an invalid token, however it looks. */
 export const Refresh = Type.Object(
-  { refresh_token: Type.String({ description: 'The last one that was given for this session' }) },
+  {
+    refresh_token: Type.String({
+      description: 'The last one that was given for this session',
+      examples: ['Q2nV0yWm7tJc4XlB9sKd1uQ0mJ5k9sXwq1c7b2Tn4Zr8vYp3Hd6LfGa0EoMiBxCk'],
+    }),
+  },
   { ...closed, $id: 'Refresh' },
 );
 

@@ -14,8 +14,7 @@ document.addEventListener('DOMContentLoaded', () => {
     displayRequestDuration: true,
     syntaxHighlight: { theme: 'monokai' },
     tryItOutEnabled: true,
-    // Neither look-ups elsewhere nor tokens that outlive the page.
-    validatorUrl: null,
+    // No token outlives the page.
     persistAuthorization: false,
   });
 });

@@ -39,7 +39,7 @@ function exampleOf(code: Code): Record<string, unknown> {
 /** Headers that every one of these answers has. */
 function headersOf(codes: readonly Code[]) {
   const [status] = codes.map(statusOf);
-  if (status === 401 && !codes.includes('invalid_credentials')) {
+  if (status === 401) {
     return { headers: { 'WWW-Authenticate': { type: 'string', description: 'The challenge of RFC 6750' } } };
   }
   return status === 429 || status === 503

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database.ts';
-import { Problem, unauthenticated } from '../errors.ts';
+import { invalidCredentials, unauthenticated } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { canonicalEmail } from './email.ts';
 import { deleteUser, findPasswordHash, insertUser, renameUser, type User } from './models.ts';
@@ -69,7 +69,7 @@ export function createAccounts({ database, passwords, clock }: AccountOptions): 
           await deleteUser(tx, userId);
           return true;
         }));
-      if (!removed) throw new Problem('invalid_credentials', 'The password is wrong.');
+      if (!removed) throw invalidCredentials('The password is wrong.');
     },
   };
 }

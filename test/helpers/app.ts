@@ -10,6 +10,7 @@ import { type Database, openDatabase } from '../../src/database.ts';
 import { createLog } from '../../src/log.ts';
 import { createVault } from '../../src/vault.ts';
 import { Client } from './client.ts';
+import { expectConformance } from './conformance.ts';
 
 export interface TestApp extends Client {
   readonly world: World;
@@ -17,6 +18,8 @@ export interface TestApp extends Client {
   readonly logged: readonly Record<string, unknown>[];
   /** Turns the service's clock. */
   readonly turnClock: (seconds: number) => void;
+  /** Lets what was begun finish; the end of the test does it too. */
+  readonly stop: () => Promise<void>;
 }
 
 export type Overrides = Partial<Omit<World, 'config'>> & {
@@ -57,12 +60,15 @@ export async function startApp(
     if (!overrides.engine) await engine.close();
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
-  return Object.assign(new Client(url), {
+  const client = new Client(url);
+  expectConformance(client, () => app.swagger());
+  return Object.assign(client, {
     world,
     logged,
     turnClock: (seconds: number) => {
       offset += seconds * 1000;
     },
+    stop: () => app.close(),
   });
 }
 

@@ -169,6 +169,7 @@ function checkProblem({ status, headers, body, text }: WireAnswer): void {
   assert.equal(typeof body.detail, 'string');
   assert.doesNotMatch(text, /node_modules|\.ts|\bat \w+ \(|sqlite|select |fastify/i);
   if (status === 405) assert.match(headers['allow'] ?? '', /^[A-Z]+(, [A-Z]+)*$/);
+  if (status === 503) assert.match(headers['retry-after'] ?? '', /^[1-9]\d*$/);
   if (status === 401 && body.code === 'unauthenticated')
     assert.equal(headers['www-authenticate'], 'Bearer realm="plinth"');
   if (body.code === 'invalid_token') {
