@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { connect } from 'node:net';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { exportJWK, exportSPKI, generateKeyPair } from 'jose';
+import { buildApp } from '../../src/app.ts';
 import { type Keyring, openKeyring } from '../../src/auth/keyring.ts';
 import { createAccessTokens } from '../../src/auth/tokens.ts';
 import { startApp, type TestApp } from '../helpers/app.ts';
+import { trapOutbound } from '../helpers/outbound.ts';
+import { alternate } from './alternation.ts';
 
 /** A forger who has everything but the private key: and for the tokens that must pass, that too. */
 interface Forge {
@@ -44,6 +49,9 @@ const unsigned =
   ({ header, claims }) =>
     `${encode({ ...header, alg })}.${encode(claims)}.`;
 
+/** Nobody listens there, and it is none of the ports that `fetch` refuses to try. */
+const nobody = 'http://127.0.0.1:10';
+
 const hostile: readonly (readonly [name: string, make: Make])[] = [
   ['alg none', unsigned('none')],
   ['alg None', unsigned('None')],
@@ -67,8 +75,8 @@ const hostile: readonly (readonly [name: string, make: Make])[] = [
   ['crit, empty', withHeader({ crit: [] })],
   ['b64 false', withHeader({ b64: false, crit: ['b64'] })],
   ['an embedded jwk', withHeader({ jwk: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' } })],
-  ['jku', withHeader({ jku: 'http://127.0.0.1:9/jwks.json' })],
-  ['x5u', withHeader({ x5u: 'http://127.0.0.1:9/cert' })],
+  ['jku', withHeader({ jku: `${nobody}/jwks.json` })],
+  ['x5u', withHeader({ x5u: `${nobody}/cert` })],
   ['x5c', withHeader({ x5c: ['MIIB'] })],
   ['zip', withHeader({ zip: 'DEF' })],
   ['cty', withHeader({ cty: 'JWT' })],
@@ -174,6 +182,44 @@ test('hostile tokens are a 401 with the right challenge', async t => {
   }
   assert.ok(!app.logged.some(line => Number(line['level']) >= 50), 'something was unforeseen');
 });
+
+test('no token makes the service turn to anybody', async t => {
+  let planted = (): void => undefined;
+  const clock = (): Date => {
+    planted();
+    return new Date();
+  };
+  const app = await startApp(t, { clock });
+  const forge = await createForge(app);
+  const service = await buildApp(app.world);
+  t.after(() => service.close());
+  const ask = async (token: string): Promise<number> =>
+    (await service.inject({ method: 'GET', url: '/me', headers: { authorization: `Bearer ${token}` } }))
+      .statusCode;
+
+  const seen = trapOutbound(t);
+  for (const [name, make] of hostile) assert.equal(await ask(make(forge)), 401, name);
+  assert.equal(await ask(forge.good), 200);
+  await setImmediate();
+  assert.equal(seen.length, 0, seen.join());
+
+  // The same trap, with something in it: what a verifier that follows `jku` or asks elsewhere would do.
+  for (const [plant, caught] of [
+    [() => fetch(`${nobody}/jwks.json`), 'TCPCONNECTWRAP'],
+    [() => fetch(`${nobody.replace('127.0.0.1', 'localhost')}/jwks.json`), 'GETADDRINFOREQWRAP'],
+    [async () => connect('/nowhere').on('error', () => undefined), 'PIPECONNECTWRAP'],
+  ] as const) {
+    let ended: Promise<unknown> | undefined;
+    planted = () => {
+      ended ??= plant().catch(() => undefined);
+    };
+    assert.equal(await ask(forge.good), 200);
+    await ended;
+    assert.ok(seen.splice(0).includes(caught), caught);
+  }
+});
+
+test('two people who take turns get only their own', t => alternate(t, 5000));
 
 test('a token of another key, however it is named, is refused', async t => {
   const app = await startApp(t);
