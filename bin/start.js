@@ -1,3 +1,6 @@
+import module from 'node:module';
+import { fileURLToPath } from 'node:url';
+
 // Plain JavaScript that any Node can read: an old one would stop at the first type annotation without saying why.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 26) {
@@ -8,9 +11,14 @@ if (major < 26) {
 } else {
   // Without a command it serves; with one it is the operator's tool.
   const entry = /^\w/.test(process.argv[2] ?? '') ? '../src/cli.ts' : '../src/main.ts';
-  import(entry).catch(error => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
-    process.stderr.write(`${error.message}\nIs everything installed? Run "npm ci" first.\n`);
-    process.exitCode = 1;
-  });
+  // What is compiled once is kept where npm keeps what can be made again; where that cannot be written it works without.
+  module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/plinth', import.meta.url)));
+  import(entry).then(
+    () => module.flushCompileCache(),
+    error => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
+      process.stderr.write(`${error.message}\nIs everything installed? Run "npm ci" first.\n`);
+      process.exitCode = 1;
+    },
+  );
 }

@@ -37,8 +37,9 @@ export function guardRoutes(app: FastifyInstance, options: GuardOptions): void {
     if (access === 'public') return;
     const check = access === 'session' ? requireLiveSession : requireToken;
     route.onRequest = [
-      async request => {
-        await check(request, options);
+      // With `done`, because Fastify asks every promise of a hook twice.
+      (request, _reply, done) => {
+        check(request, options).then(() => done(), done);
       },
       ...[route.onRequest ?? []].flat(),
     ];

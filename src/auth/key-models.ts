@@ -46,8 +46,22 @@ export function verifiesAt({ verifies_until_at }: SigningKey, now: Date): boolea
   return verifies_until_at === null || verifies_until_at > now;
 }
 
-/** The one of several that signs: the last to have begun. `keys` in the order of `findKeys`. */
+/**
+ * The one of several that signs: the last to have begun. Where the clock was set back behind all of them, the first that
+ * will begin: a wrong clock keeps nobody out. `keys` in the order of `findKeys`.
+ */
 export function signerAt(keys: readonly SigningKey[], now: Date): SigningKey | undefined {
   const begun = (key: SigningKey): number => (key.signs_from_at ?? key.created_at).getTime();
-  return keys.filter(key => signsAt(key, now)).toSorted((a, b) => begun(b) - begun(a))[0];
+  const inOrder = keys.toSorted((a, b) => begun(a) - begun(b));
+  return (
+    inOrder.findLast(key => signsAt(key, now)) ?? inOrder.find(key => signsAt(key, new Date(begun(key))))
+  );
+}
+
+/** The first moment from `now` on at which no key signs; undefined when there will be none. */
+export function firstGap(keys: readonly SigningKey[], now: Date): Date | undefined {
+  const signing = keys.filter(key => signsAt(key, now));
+  if (signing.length === 0) return now;
+  const end = Math.max(...signing.map(key => key.retired_at?.getTime() ?? Number.POSITIVE_INFINITY));
+  return Number.isFinite(end) ? firstGap(keys, new Date(end)) : undefined;
 }

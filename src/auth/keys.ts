@@ -6,6 +6,7 @@ import {
   algorithm,
   findAllKeys,
   findKeys,
+  firstGap,
   insertKey,
   type SigningKey,
   signerAt,
@@ -19,7 +20,7 @@ export interface KeyOperations {
   rotate(): Promise<SigningKey>;
   /** Stops a key from signing; what it signed counts until it expires. Throws `KeyRefused`. */
   retire(kid: string): Promise<void>;
-  /** Makes all that a key ever signed count for nothing, now; another key signs at once. Throws `KeyRefused`. */
+  /** Makes all that a key ever signed count for nothing, now; another signs in its place. Throws `KeyRefused`. */
   revoke(kid: string): Promise<void>;
 }
 
@@ -76,14 +77,8 @@ export function createKeyOperations({ database, vault, clock, accessTokenTtl }: 
         const key = named(keys, kid);
         if (key.retired_at !== null && key.retired_at <= now)
           throw new KeyRefused(`${kid} is retired already`);
-        if (
-          !signerAt(
-            keys.filter(other => other !== key),
-            now,
-          )
-        ) {
-          throw new KeyRefused(`${kid} is the only key that signs now: rotate first`);
-        }
+        const gap = firstGap(without(keys, key), now);
+        if (gap) throw new KeyRefused(`nothing else signs from ${gap.toISOString()} on: rotate first`);
         await retireAt(tx, key, now);
       });
     },
@@ -95,13 +90,8 @@ export function createKeyOperations({ database, vault, clock, accessTokenTtl }: 
         const keys = await findKeys(tx, now);
         const key = named(keys, kid);
         await updateKey(tx, key.id, { retired_at: now, verifies_until_at: now });
-        if (
-          !signerAt(
-            keys.filter(other => other !== key),
-            now,
-          )
-        )
-          await insertKey(tx, replacement);
+        const gap = firstGap(without(keys, key), now);
+        if (gap) await insertKey(tx, { ...replacement, signs_from_at: gap });
       });
     },
   };
@@ -130,6 +120,10 @@ function named(keys: readonly SigningKey[], kid: string): SigningKey {
   const key = keys.find(({ id }) => id === kid);
   if (!key) throw new KeyRefused(`there is no key ${kid}`);
   return key;
+}
+
+function without(keys: readonly SigningKey[], key: SigningKey): SigningKey[] {
+  return keys.filter(other => other !== key);
 }
 
 async function makeKey(vault: Vault, now: Date): Promise<SigningKey> {

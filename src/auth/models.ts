@@ -75,6 +75,9 @@ export async function findIdentity(
 ): Promise<Identity | undefined> {
   const [row] = await identity(db, { sid, sub, now });
   if (!row) return undefined;
-  const { session_id, session_last_used_at, ...user } = row;
-  return { user, session: { id: session_id, last_used_at: session_last_used_at } };
+  const { id, email, name, created_at, updated_at, session_id, session_last_used_at } = row;
+  return {
+    user: { id, email, name, created_at, updated_at },
+    session: { id: session_id, last_used_at: session_last_used_at },
+  };
 }

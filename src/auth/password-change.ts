@@ -1,14 +1,15 @@
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database.ts';
-import { Problem } from '../errors.ts';
+import { invalidCredentials, Problem, unauthenticated } from '../errors.ts';
 import { changePasswordHash, findPasswordHash, type User } from '../users/models.ts';
 import { type PasswordPolicy, passwordFaults } from '../users/password-policy.ts';
 import type { PasswordHasher } from '../users/security.ts';
-import { deleteOtherSessions } from './session-models.ts';
+import { deleteOtherSessions, hasSession } from './session-models.ts';
 
 /**
  * Throws `validation_failed` when the new password is made of what is known of the person, `invalid_credentials` when
- * the current one is wrong. Every session of the person but the one that asks ends with it.
+ * the current one is wrong, `invalid_token` when the session has ended meanwhile. Every session of the person but the
+ * one that asks ends with it.
  */
 export type ChangePassword = (change: PasswordChange, signal?: AbortSignal) => Promise<void>;
 
@@ -45,12 +46,14 @@ export function createPasswordChange({
       const hash = await passwords.hash(next, signal);
       const changed = await database.transaction(async tx => {
         if ((await findPasswordHash(tx, user.id)) !== checked) return false;
-        await changePasswordHash(tx, user.id, hash, clock());
+        const now = clock();
+        if (!(await hasSession(tx, user.id, sessionId, now))) throw unauthenticated('invalid_token');
+        await changePasswordHash(tx, user.id, hash, now);
         await deleteOtherSessions(tx, user.id, sessionId);
         return true;
       });
       if (changed) return;
     }
-    throw new Problem('invalid_credentials', 'The current password is wrong.');
+    throw invalidCredentials('The current password is wrong.');
   };
 }

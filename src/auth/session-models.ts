@@ -35,6 +35,18 @@ export async function findFamily(
     .executeTakeFirst();
 }
 
+/** Whether a person has it and it is live. */
+export async function hasSession(tx: Transaction, userId: string, id: string, now: Date): Promise<boolean> {
+  const row = await tx
+    .selectFrom('sessions')
+    .where('user_id', '=', userId)
+    .where('id', '=', id)
+    .where('refresh_expires_at', '>', now)
+    .select('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function updateSession(
   tx: Transaction,
   id: string,
@@ -83,12 +95,17 @@ export async function deleteExpiredSessions(tx: Transaction, now: Date, limit: n
   return Number(numDeletedRows);
 }
 
-/** Sets when sessions were last used, where that is later than what stands there. */
-export async function touchSessions(tx: Transaction, ids: readonly string[], now: Date): Promise<void> {
+/** Sets when sessions were last used, where that was `before` or earlier. */
+export async function touchSessions(
+  tx: Transaction,
+  ids: readonly string[],
+  now: Date,
+  before: Date,
+): Promise<void> {
   await tx
     .updateTable('sessions')
     .set({ last_used_at: now })
     .where('id', 'in', ids)
-    .where('last_used_at', '<', now)
+    .where('last_used_at', '<=', before)
     .execute();
 }

@@ -10,6 +10,7 @@ import {
   deleteSession,
   deleteSurplusSessions,
   findSessions,
+  hasSession,
   insertSession,
   type SessionView,
 } from './session-models.ts';
@@ -45,7 +46,7 @@ export interface Sessions {
   list(userId: string): Promise<SessionView[]>;
   /** Ends one; there may be none. */
   logout(userId: string, id: string): Promise<void>;
-  /** Throws `not_found` when the person has no such session. */
+  /** Throws `not_found` when the person has no such session that is live. */
   end(userId: string, id: string): Promise<void>;
   /** Ends all of a person but one. */
   endOthers(userId: string, id: string): Promise<void>;
@@ -85,8 +86,9 @@ export function createSessions({ database, clock, settings }: SessionOptions): S
         user_agent: userAgent?.slice(0, maxUserAgent) ?? null,
         ip,
       } satisfies Insertable<SessionsTable>;
+      // Before the new one is there, which may look older than all others where this node's clock is behind.
+      await deleteSurplusSessions(tx, userId, settings.maxSessions - 1, now);
       await insertSession(tx, session);
-      await deleteSurplusSessions(tx, userId, settings.maxSessions, now);
       return { session, refreshToken };
     },
 
@@ -97,8 +99,10 @@ export function createSessions({ database, clock, settings }: SessionOptions): S
     },
 
     async end(userId, id) {
-      const found = await database.transaction(tx => deleteSession(tx, userId, id));
-      if (!found) throw new Problem('not_found', 'There is nothing here.');
+      const ended = await database.transaction(
+        async tx => (await hasSession(tx, userId, id, clock())) && (await deleteSession(tx, userId, id)),
+      );
+      if (!ended) throw new Problem('not_found', 'There is nothing here.');
     },
 
     async endOthers(userId, id) {

@@ -40,7 +40,10 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
     const ids = [...used];
     used.clear();
     try {
-      await database.transaction(tx => touchSessions(tx, ids, clock()));
+      const now = clock();
+      // Another node may have seen the same old use and have written the new one by now.
+      const before = addSeconds(now, -useInterval);
+      await database.transaction(tx => touchSessions(tx, ids, now, before));
     } catch (error) {
       onFailure(error);
     }

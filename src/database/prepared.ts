@@ -43,8 +43,11 @@ function compile<P, Row>(query: CompiledQuery<Row>): Template<P, Row> {
   const slots = query.parameters.map(value =>
     value instanceof Placeholder ? (value as Placeholder<P>) : { value },
   );
+  const { query: node, queryId, sql } = query;
   return values => ({
-    ...query,
+    query: node,
+    queryId,
+    sql,
     parameters: slots.map(slot => ('value' in slot ? slot.value : values[slot.name])),
   });
 }

@@ -1,7 +1,7 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
+import { Compile } from 'typebox/schema';
 import { type Fault, Problem } from '../errors.ts';
 
 /** Says what a field's value has against it beyond its type; an empty list when it is well. */
@@ -25,7 +25,7 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   const validator = Compile(schema);
   const rules = rulesOf.get(schema) ?? {};
   return (value: unknown) => {
-    const faults = validator.Check(value) ? [] : validator.Errors(value).flatMap(toFaults);
+    const faults = validator.Check(value) ? [] : validator.Errors(value)[1].flatMap(toFaults);
     faults.push(...broken(rules, value));
     if (faults.length === 0) return { value };
     // A path parameter that has not even the form of an id names nothing that could be there.

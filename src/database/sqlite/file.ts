@@ -1,6 +1,7 @@
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { DatabaseOptions } from '../engine.ts';
 import type { Migration } from '../migrations.ts';
@@ -46,18 +47,16 @@ export async function openFile(
   const mutex = new Mutex();
   const checkpointer = new Checkpointer(path, writer, mutex, disk);
   const snapshot = new SnapshotConnection(reader);
-  const onCommit = () => {
-    snapshot.renew();
-    checkpointer.consider();
-  };
   const resources = opened.move();
   return {
     reads: new ReadDriver(snapshot),
-    writes: new WriteDriver(new SqliteConnection(writer), mutex, world, onCommit),
+    writes: new WriteDriver(new SqliteConnection(writer), mutex, world, () => checkpointer.consider()),
     disk,
     close: async () => {
       await checkpointer.close();
-      snapshot.renew();
+      // Reads that were begun have come as far as the connection by then.
+      await turn();
+      snapshot.runWaiting();
       // The last connection to close copies the log back, unless it only reads. After a failed sync nothing may be
       // copied: the log as it can be read is no longer the log that the disk has.
       if (disk.failed) writer.close();

@@ -1,4 +1,4 @@
-import type { DatabaseConnection, Driver } from 'kysely';
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely';
 import type { SqliteConnection } from './connection.ts';
 import { Lease } from './lease.ts';
 import type { Mutex } from './mutex.ts';
@@ -9,6 +9,11 @@ export class ReadDriver implements Driver {
 
   constructor(connection: SqliteConnection) {
     this.connection = connection;
+  }
+
+  /** Straight to the connection. */
+  async executeQuery<R>(query: CompiledQuery<R>): Promise<QueryResult<R>> {
+    return await this.connection.executeQuery<R>(query);
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -37,6 +42,15 @@ export class MemoryReadDriver extends ReadDriver {
   constructor(connection: SqliteConnection, mutex: Mutex) {
     super(connection);
     this.#mutex = mutex;
+  }
+
+  override async executeQuery<R>(query: CompiledQuery<R>): Promise<QueryResult<R>> {
+    const lease = await this.acquireConnection();
+    try {
+      return await lease.executeQuery<R>(query);
+    } finally {
+      lease.end();
+    }
   }
 
   override async acquireConnection(): Promise<Lease> {

@@ -1,0 +1,149 @@
+/**
+ * What else the service does while far more logins are offered than it can do: `GET /me` at a fixed rate beside logins at
+ * a multiple of the measured capacity, all sent when they are due, whether or not those before have been answered. Half of the
+ * logins are of people who do not exist.
+ * `node bench/overload.ts [--cost 12] [--seconds 60] [--times 5] [--me 500]`
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startService } from './support/processes.ts';
+import { printTable, storeJson } from './support/report.ts';
+
+const { values } = parseArgs({
+  options: {
+    cost: { type: 'string', default: '12' },
+    seconds: { type: 'string', default: '60' },
+    times: { type: 'string', default: '5' },
+    me: { type: 'string', default: '500' },
+  },
+});
+const seconds = Number(values.seconds);
+const password = 'a very good passphrase';
+
+interface Outcome {
+  readonly status: number;
+  readonly ms: number;
+}
+
+await using closing = new AsyncDisposableStack();
+const folder = mkdtempSync(join(tmpdir(), 'plinth-overload-'));
+closing.defer(() => rmSync(folder, { recursive: true }));
+const service = await startService(folder, { BCRYPT_COST: values.cost });
+closing.defer(service.stop);
+const agent = new Agent({ keepAlive: true });
+closing.defer(() => agent.destroy());
+
+await send('POST', '/users', { email: 'ada@example.com', password });
+const { token } = await login('ada@example.com');
+
+// The capacity: as many at once as keep every lane full.
+const capacity = await closedLoop(16, 10_000);
+const idle = await openLoop(Number(values.me), 5, () => send('GET', '/me', undefined, token));
+const offered = capacity * Number(values.times);
+let number = 0;
+const [me, logins] = await Promise.all([
+  openLoop(Number(values.me), seconds, () => send('GET', '/me', undefined, token)),
+  openLoop(offered, seconds, () =>
+    send('POST', '/login', {
+      email: number++ % 2 ? 'ada@example.com' : `nobody${number}@example.com`,
+      password,
+    }),
+  ),
+]);
+const admitted = logins.filter(({ status }) => status === 200 || status === 401);
+const shed = logins.filter(({ status }) => status === 503);
+const other = logins.length - admitted.length - shed.length;
+
+const row = (name: string, outcomes: readonly Outcome[]): string[] => {
+  const times = outcomes.map(({ ms }) => ms).sort((a, b) => a - b);
+  const at = (q: number): string =>
+    (times[Math.min(times.length - 1, Math.floor(times.length * q))] ?? 0).toFixed(1);
+  return [name, String(outcomes.length), at(0.5), at(0.99), at(1)];
+};
+const rows = [
+  row('GET /me, nothing beside', idle),
+  row('GET /me, beside the logins', me),
+  row('logins that were admitted', admitted),
+  row('logins that were shed', shed),
+];
+printTable(['', 'answers', 'p50 ms', 'p99 ms', 'max ms'], rows);
+const goodput = admitted.length / (seconds + Math.max(0, ...admitted.map(({ ms }) => ms)) / 1000);
+const failed = me.filter(({ status }) => status !== 200).length;
+process.stdout.write(
+  `capacity ${capacity.toFixed(1)} logins/s, offered ${offered.toFixed(1)}, useful ${goodput.toFixed(1)} ` +
+    `(${((goodput / capacity) * 100).toFixed(0)} %); /me not 200: ${failed}; logins with another answer: ${other}\n`,
+);
+storeJson('overload', {
+  cost: Number(values.cost),
+  seconds,
+  capacity,
+  offered,
+  goodput,
+  failed,
+  other,
+  rows,
+});
+
+/** Logins a second by so many clients who each log in again as soon as they are in. */
+async function closedLoop(clients: number, milliseconds: number): Promise<number> {
+  const start = performance.now();
+  let done = 0;
+  let last = start;
+  const client = async (): Promise<void> => {
+    while (performance.now() < start + milliseconds) {
+      await login('ada@example.com');
+      done++;
+      last = performance.now();
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return (done * 1000) / (last - start);
+}
+
+/** Sends at a rate, each when it is due; times count from when it was due. */
+async function openLoop(perSecond: number, duration: number, act: () => Promise<Answer>): Promise<Outcome[]> {
+  const start = performance.now();
+  const total = Math.floor(perSecond * duration);
+  const pending: Promise<Outcome>[] = [];
+  while (pending.length < total) {
+    const due = start + (pending.length * 1000) / perSecond;
+    if (performance.now() < due) await new Promise(resolve => setTimeout(resolve, 1));
+    else pending.push(act().then(({ status }) => ({ status, ms: performance.now() - due })));
+  }
+  return await Promise.all(pending);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function login(email: string): Promise<{ token: string }> {
+  const { status, text } = await send('POST', '/login', { email, password });
+  if (status !== 200) throw new Error(`login: ${status} ${text}`);
+  return { token: JSON.parse(text).access_token };
+}
+
+function send(method: string, path: string, body?: object, bearer?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const payload = body && JSON.stringify(body);
+    const headers = {
+      ...(payload && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+      ...(bearer && { authorization: `Bearer ${bearer}` }),
+    };
+    const outgoing = request(
+      { port: service.port, host: '127.0.0.1', method, path, agent, headers },
+      incoming => {
+        let text = '';
+        incoming.setEncoding('utf8').on('data', chunk => {
+          text += chunk;
+        });
+        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text }));
+      },
+    );
+    outgoing.on('error', reject).end(payload);
+  });
+}
