@@ -20,11 +20,12 @@ help                      this
 const exUsage = 64;
 const exConfig = 78;
 
-process.exitCode = await run(process.argv.slice(2));
+// After the word "command", by which `bin/start.js` comes here.
+process.exitCode = await run(process.argv.slice(3));
 
 /** The exit code. */
 async function run([topic = 'help', ...rest]: readonly string[]): Promise<number> {
-  if (topic === 'help' && rest.length === 0) {
+  if (/^(help|-h|--help)$/.test(topic) && rest.length === 0) {
     process.stdout.write(usage);
     return 0;
   }

@@ -82,7 +82,7 @@ const challenge = 'Bearer realm="plinth"';
 /** The challenge of RFC 6750, section 3; with an error when a token was given and refused. */
 export function unauthenticated(error?: 'invalid_token'): Problem {
   return error
-    ? new Problem('invalid_token', 'The access token is expired, revoked or malformed.', {
+    ? new Problem('invalid_token', 'The token is expired, revoked or malformed.', {
         headers: { 'www-authenticate': `${challenge}, error="invalid_token"` },
       })
     : new Problem('unauthenticated', 'This needs an access token: Authorization: Bearer …', {

@@ -11,7 +11,13 @@ const exConfig = 78;
 const patience = 20_000;
 
 try {
-  const mode = process.argv.includes('--dev') ? { NODE_ENV: 'development' } : {};
+  const [option = '', ...others] = process.argv.slice(2);
+  if (!['', '--dev'].includes(option) || others.length > 0) {
+    throw new ConfigFaults([
+      `${[option, ...others].join(' ')}: there is no such option; for commands: npm run plinth`,
+    ]);
+  }
+  const mode = option === '--dev' ? { NODE_ENV: 'development' } : {};
   const config = readConfig({ ...mode, ...readEnvironment() });
   const service = await startService(config);
   stopOnSignal(service);

@@ -1,9 +1,9 @@
-import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { Code } from './errors.ts';
 import { accessOf } from './http/policy.ts';
+import { STATUS_CODES } from './http/status-codes.ts';
 import { otherProblems, problemsByStatus } from './openapi/problems.ts';
 import { ProblemBody, ref } from './schemas.ts';
 

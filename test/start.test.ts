@@ -88,6 +88,16 @@ test('settings come from .env too, and the environment goes before it', async t 
   );
 });
 
+test('a word that means nothing is not taken for a start', async t => {
+  const folder = temporaryFolder(t);
+  for (const word of ['keys', '--help', '--dev more']) {
+    const start = new URL('../bin/start.js', import.meta.url).pathname;
+    const ended = promisify(execFile)(process.execPath, [start, ...word.split(' ')], { cwd: folder });
+    await assert.rejects(ended, { code: 78, stderr: /there is no such option/ });
+  }
+  assert.deepEqual(readdirSync(folder), []);
+});
+
 test('an address that cannot be had ends with 78 and one line', async t => {
   const folder = temporaryFolder(t);
   const { port } = new URL((await new ServiceProcess(t, folder).client()).url);

@@ -16,8 +16,8 @@ export interface Server {
 }
 
 /**
- * The service as an operator starts it, with its data and its log in `folder`; a second one there shares the database.
- * @param flags for Node
+ * The service as `npm start` starts it, with its data and its log in `folder`; a second one there shares the database.
+ * @param flags for Node, besides those of `npm start`
  */
 export async function startService(
   folder: string,
@@ -25,8 +25,7 @@ export async function startService(
   flags: readonly string[] = [],
 ): Promise<Server> {
   const before = performance.now();
-  const start = fileURLToPath(new URL('../../bin/start.js', import.meta.url));
-  const child = spawn(process.execPath, [...flags, start], {
+  const child = spawn(process.execPath, [...flags, ...startCommand()], {
     cwd: folder,
     env: { PORT: '0', BCRYPT_COST: '10', ...environment },
     stdio: ['ignore', openSync(join(folder, 'log'), 'a'), 'pipe'],
@@ -40,6 +39,14 @@ export async function startService(
   });
   child.once('exit', () => reject(new Error(`the service ended: ${said}`)));
   return server(child, await promise, performance.now() - before);
+}
+
+/** What follows `node` in the package's `start`. */
+function startCommand(): string[] {
+  const root = new URL('../../', import.meta.url);
+  const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  const [, ...words]: string[] = scripts.start.split(' ');
+  return words.map(word => (word.startsWith('-') ? word : fileURLToPath(new URL(word, root))));
 }
 
 export async function startBare(answers: Readonly<Record<string, FixedAnswer>>): Promise<Server> {

@@ -1,4 +1,4 @@
-import { type SigningKey, signerAt, verifiesAt } from './key-models.ts';
+import { type SigningKey, signerAt } from './key-models.ts';
 import type { KeyOperations } from './keys.ts';
 
 type Write = (line: string) => void;
@@ -40,7 +40,6 @@ function describe(key: SigningKey, keys: readonly SigningKey[], now: Date): stri
 
 function state(key: SigningKey, keys: readonly SigningKey[], now: Date): string {
   const until = key.verifies_until_at?.toISOString();
-  if (!verifiesAt(key, now)) return 'counts for nothing';
   if (signerAt(keys, now) === key) return until ? `signs until ${key.retired_at?.toISOString()}` : 'signs';
   if (key.signs_from_at && key.signs_from_at > now) return `signs from ${key.signs_from_at.toISOString()}`;
   return until ? `verifies until ${until}` : 'verifies';

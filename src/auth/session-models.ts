@@ -84,8 +84,8 @@ export async function deleteSurplusSessions(
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .execute();
-  const surplus = live.slice(count).map(row => row.id);
-  if (surplus.length > 0) await tx.deleteFrom('sessions').where('id', 'in', surplus).execute();
+  // One by one: a list of its own length each time would be a statement of its own each time.
+  for (const { id } of live.slice(count)) await tx.deleteFrom('sessions').where('id', '=', id).execute();
 }
 
 /** At most `limit` of those that are over; how many they were. */
@@ -102,10 +102,12 @@ export async function touchSessions(
   now: Date,
   before: Date,
 ): Promise<void> {
-  await tx
-    .updateTable('sessions')
-    .set({ last_used_at: now })
-    .where('id', 'in', ids)
-    .where('last_used_at', '<=', before)
-    .execute();
+  for (const id of ids) {
+    await tx
+      .updateTable('sessions')
+      .set({ last_used_at: now })
+      .where('id', '=', id)
+      .where('last_used_at', '<=', before)
+      .execute();
+  }
 }

@@ -15,14 +15,15 @@ export interface TokenPair {
 export type IssuePair = (opened: Opened) => Promise<TokenPair>;
 
 export function createTokenPairs(tokens: AccessTokens, clock: Clock): IssuePair {
-  return async ({ session, refreshToken }) => ({
-    access_token: await tokens.issue(session.user_id, session.id),
-    token_type: 'bearer',
-    expires_in: tokens.ttl,
-    refresh_token: refreshToken.token,
-    refresh_expires_in: Math.max(
-      0,
-      Math.ceil((session.refresh_expires_at.getTime() - clock().getTime()) / 1000),
-    ),
-  });
+  return async ({ session, refreshToken }) => {
+    const { token, expiresIn } = await tokens.issue(session);
+    const idle = session.refresh_expires_at.getTime() - clock().getTime();
+    return {
+      access_token: token,
+      token_type: 'bearer',
+      expires_in: expiresIn,
+      refresh_token: refreshToken.token,
+      refresh_expires_in: Math.max(0, Math.ceil(idle / 1000)),
+    };
+  };
 }

@@ -1,7 +1,9 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
+import type { Selectable } from 'kysely';
 import type { Clock } from '../clock.ts';
 import { algorithm } from './key-models.ts';
 import type { Keyring } from './keyring.ts';
+import type { SessionsTable } from './models.ts';
 
 /** What an access token says; ids only, nothing of the person. */
 export interface AccessClaims {
@@ -12,13 +14,13 @@ export interface AccessClaims {
 }
 
 export interface AccessTokens {
-  /** Lifetime in seconds. */
-  readonly ttl: number;
-  /** Signs a token for a session. */
-  issue(sub: string, sid: string): Promise<string>;
+  /** Signs a token for a session, which it does not outlive. */
+  issue(session: TokenSession): Promise<{ readonly token: string; readonly expiresIn: number }>;
   /** The claims of a token that is ours, well-formed and in its time; undefined for every other. */
   verify(token: string): Promise<AccessClaims | undefined>;
 }
+
+export type TokenSession = Pick<Selectable<SessionsTable>, 'id' | 'user_id' | 'expires_at'>;
 
 interface AccessTokenOptions {
   readonly keyring: Keyring;
@@ -61,20 +63,20 @@ export function createAccessTokens({
   }
 
   return {
-    ttl,
-
-    async issue(sub, sid) {
+    async issue({ id: sid, user_id: sub, expires_at }) {
       const iat = seconds(clock());
+      const exp = Math.min(iat + ttl, seconds(expires_at));
       const { kid, key } = await keyring.signer();
-      return await new SignJWT({ sid })
+      const token = await new SignJWT({ sid })
         .setProtectedHeader({ alg: algorithm, typ, kid })
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(sub)
         .setJti(crypto.randomUUID())
         .setIssuedAt(iat)
-        .setExpirationTime(iat + ttl)
+        .setExpirationTime(exp)
         .sign(key);
+      return { token, expiresIn: exp - iat };
     },
 
     async verify(token) {

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Code, Problem } from '../errors.ts';
@@ -6,6 +5,7 @@ import { standardHeaders } from './headers.ts';
 import { watchMethods } from './methods.ts';
 import { requestId } from './request-id.ts';
 import type { Routes } from './routes.ts';
+import { STATUS_CODES } from './status-codes.ts';
 
 const mediaType = 'application/problem+json; charset=utf-8';
 

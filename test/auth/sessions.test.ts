@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import test from 'node:test';
+import { decodeJwt } from 'jose';
 import { sql } from 'kysely';
 import { startUpkeep } from '../../src/auth/upkeep.ts';
 import type { Database } from '../../src/database.ts';
+import { startApp } from '../helpers/app.ts';
 import type { Answer, Person } from '../helpers/client.ts';
 import { logIn, me, type Nodes, refresh, sessionOf, startNodes, type Tokens } from '../helpers/nodes.ts';
 
@@ -112,6 +114,7 @@ test('the sweeps come by themselves, one at a time, and go on after a failure', 
   assert.deepEqual([failures.length, sizes], [1, [3]]);
   t.mock.timers.tick(600_000);
   assert.deepEqual(sizes, [3]);
+  t.mock.timers.reset();
 });
 
 test('the timer of the sweeps does not keep a process alive', () => {
@@ -239,13 +242,18 @@ test('the list says where a person is logged in, the last used first', async t =
   });
 });
 
-test('the list has no session that is over', async t => {
+test('a session that is over is not in the list and cannot be ended', async t => {
   const { a, time } = await startNodes(t, { settings: { REFRESH_TOKEN_TTL: '600' } });
   const person = await a.register();
-  await logIn(a, person);
+  const over = await logIn(a, person);
   time.turn(600);
-  const { access_token } = await logIn(a, person);
-  assert.equal((await a.get('/me/sessions', { token: access_token })).body.items.length, 1);
+  const own = await logIn(a, person);
+  const { items } = (await a.get('/me/sessions', bearer(own))).body;
+  assert.deepEqual(
+    items.map(({ id }: { id: string }) => id),
+    [sessionOf(own)],
+  );
+  assert.equal((await a.request('DELETE', `/me/sessions/${sessionOf(over)}`, bearer(own))).status, 404);
 });
 
 test('a user agent is shown as something that a person reads, whatever it was', async t => {
@@ -291,23 +299,27 @@ test('last used is written, at most once a minute whatever comes at once on both
   assert.deepEqual(await written(), ['2026-03-01T12:01:00.000Z', '2026-03-01T12:02:00.000Z']);
 });
 
-test('of two nodes that saw the same old use, one writes the new one', async t => {
+test('a use within the minute costs no transaction, and of two nodes that saw the same old one, one writes', async t => {
   const { a, time, database } = await startNodes(t);
   const id = sessionOf(await logIn(a, await a.register()));
-  const options = {
-    database,
-    clock: time.clock(),
-    onFailure: (cause: unknown) => assert.fail(String(cause)),
-  };
+  let begun = 0;
+  const { watched } = watchTransactions(database, () => begun++);
   const written = await watchUses(database);
   const seen = { id, last_used_at: time.clock()() };
-  time.turn(60);
-  for (let i = 0; i < 2; i++) {
-    const upkeep = startUpkeep(options);
+  const used = async (): Promise<void> => {
+    const onFailure = (cause: unknown): void => assert.fail(String(cause));
+    const upkeep = startUpkeep({ database: watched, clock: time.clock(), onFailure });
     upkeep.noteUse(seen);
     await upkeep.stop();
-    time.turn(0.5);
-  }
+  };
+  time.turn(59.999);
+  await used();
+  assert.equal(begun, 0);
+  time.turn(0.001);
+  await used();
+  time.turn(0.5);
+  await used();
+  assert.equal(begun, 2);
   assert.deepEqual(await written(), ['2026-03-01T12:01:00.000Z']);
 });
 
@@ -490,3 +502,15 @@ function watchTransactions(
   };
   return { watched, sizes };
 }
+
+test('an access token does not outlive its session, for those who look at nothing but the token', async t => {
+  const app = await startApp(t, { settings: { SESSION_TTL: '600', ACCESS_TOKEN_TTL: '900' } });
+  const { email, password } = await app.register();
+  const { body } = await app.post('/login', { email, password });
+  assert.ok(body.expires_in <= 600 && body.expires_in > 590);
+  app.turnClock(500);
+  const refreshed = (await app.post('/refresh', { refresh_token: body.refresh_token })).body;
+  assert.ok(refreshed.expires_in <= 100 && refreshed.expires_in > 90);
+  const [first, second] = [body, refreshed].map(pair => decodeJwt(pair.access_token));
+  assert.equal(second?.exp, first?.exp);
+});

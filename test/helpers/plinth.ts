@@ -18,7 +18,7 @@ export async function plinth(
   const env = { PATH: process.env['PATH'] ?? '', ...settings };
   const child = execFile(
     process.execPath,
-    [`${root}bin/start.js`, ...args],
+    [`${root}bin/start.js`, 'command', ...args],
     { cwd: folder, env },
     (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }),
   );
