@@ -36,8 +36,10 @@ closing.defer(service.stop);
 const agent = new Agent({ keepAlive: true });
 closing.defer(() => agent.destroy());
 
-await send('POST', '/users', { email: 'ada@example.com', password });
-const { token } = await login('ada@example.com');
+for (const email of ['ada@example.com', 'grace@example.com'])
+  await send('POST', '/users', { email, password });
+// Of somebody who does not log in again and again: the oldest session of one who does ends.
+const { token } = await login('grace@example.com');
 
 // The capacity: as many at once as keep every lane full.
 const capacity = await closedLoop(16, 10_000);

@@ -26,8 +26,8 @@ export interface BcryptWork {
   readonly salt: Uint8Array;
   readonly cost: number;
   /**
-   * 0, which is the default, goes first; 1 after all that is 0, and so on. What is not 0 is rejected with `Overloaded`
-   * when it has been overtaken for too long.
+   * 0, which is the default, goes first; 1 after all that is 0, and so on. What waits longer than was expected of it,
+   * because it was overtaken or the machine slowed down, is rejected with `Overloaded` too.
    */
   readonly priority?: number | undefined;
   /** Aborted when nobody waits for the answer any more. */

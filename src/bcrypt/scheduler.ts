@@ -158,10 +158,10 @@ export class Scheduler implements BcryptEngine {
     this.#queue.reject(() => reason);
   }
 
-  /** Work of a lower priority may be overtaken again and again, but nobody is kept waiting for long. */
+  /** What was taken on may be overtaken, or the machine slow down: still nobody waits longer than was promised. */
   #rejectOverdue(): void {
-    const latest = this.#options.now() - 2 * this.#options.maxWait;
-    this.#queue.reject(job => (job.priority > 0 && job.queued < latest ? new Overloaded(1) : undefined));
+    const latest = this.#options.now() - this.#options.maxWait;
+    this.#queue.reject(job => (job.queued < latest ? new Overloaded(1) : undefined));
   }
 
   /** As `digest` would have, had the rate been known. */
