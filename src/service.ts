@@ -23,6 +23,14 @@ export async function startService(config: Config): Promise<Service> {
   await using closing = new AsyncDisposableStack();
   closing.defer(() => output.flush());
 
+  // Begun first and waited for last: its thread starts while this one opens the rest.
+  const starting = createBcryptEngine({
+    ...(config.hashThreads > 0 && { threads: config.hashThreads }),
+    maxWait: config.hashMaxWait,
+    log: line => log.warn(line),
+  });
+  closing.defer(async () => await (await starting).close());
+
   const vault = createVault(config.secret ?? secretBeside(config.databaseUrl), config.previousSecret);
   const database = await openDatabase(config.databaseUrl, {
     accept: facts => checkSecret(facts, vault),
@@ -32,12 +40,7 @@ export async function startService(config: Config): Promise<Service> {
   closing.defer(() => database.close());
   await claimDatabase(database, vault);
 
-  const engine = await createBcryptEngine({
-    ...(config.hashThreads > 0 && { threads: config.hashThreads }),
-    maxWait: config.hashMaxWait,
-    log: line => log.warn(line),
-  });
-  closing.defer(() => engine.close());
+  const engine = await starting;
   const app = await buildApp({
     config,
     version: programVersion(),

@@ -53,7 +53,7 @@ export async function createNativeEngine(options: BcryptOptions): Promise<Bcrypt
   return new Scheduler({ ...DEFAULTS, ...options, description, startThread, threads, lanes: 1 });
 }
 
-const DEFAULTS = { maxWait: 3000, closeWithin: 5000, now: () => performance.now() };
+const DEFAULTS = { maxWait: 3000, closeWithin: 5000, idleAfter: 5000, now: () => performance.now() };
 
 /** Measured, see docs/decisions/bcrypt-lanes.md: more of them make each hash slower and all together hardly faster. */
 const LANES = 4;

@@ -14,6 +14,8 @@ export interface SchedulerOptions {
   readonly maxWait: number;
   /** How long `close()` lets work go on, in milliseconds. */
   readonly closeWithin: number;
+  /** Milliseconds without work after which the threads end: each keeps several megabytes, and starts again in no time. */
+  readonly idleAfter: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
@@ -33,6 +35,7 @@ export class Scheduler implements BcryptEngine {
   /** Why the last thread ended or did not start. */
   #failure: unknown;
   #awake = false;
+  #idle: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   readonly #allDone = Promise.withResolvers<void>();
 
@@ -67,6 +70,7 @@ export class Scheduler implements BcryptEngine {
     const timer = setTimeout(resolve, this.#options.closeWithin);
     if (this.#outstanding > 0) await Promise.race([this.#allDone.promise, timeout]);
     clearTimeout(timer);
+    clearTimeout(this.#idle);
     this.#rejectQueue(new EngineClosed('the hashing engine was closed'));
     const members = [...this.#members];
     for (const { jobs } of members) {
@@ -92,7 +96,11 @@ export class Scheduler implements BcryptEngine {
       this.#rejectQueue(new EngineFailed('no thread could be started', { cause: this.#failure }));
     }
     const awake = this.#outstanding > 0;
-    if (awake !== this.#awake) for (const { thread } of this.#members) thread.keepAlive(awake);
+    if (awake !== this.#awake) {
+      for (const { thread } of this.#members) thread.keepAlive(awake);
+      clearTimeout(this.#idle);
+      if (!awake) this.#idle = setTimeout(() => this.#endIdle(), this.#options.idleAfter).unref();
+    }
     this.#awake = awake;
     if (!awake) this.#allDone.resolve();
   }
@@ -152,6 +160,11 @@ export class Scheduler implements BcryptEngine {
     if (!this.#queue.remove(job))
       for (const { jobs, thread } of this.#members) if (jobs.has(job.id)) thread.drop(job.id);
     this.#proceed();
+  }
+
+  #endIdle(): void {
+    for (const { thread } of this.#members) void thread.end();
+    this.#members.clear();
   }
 
   #rejectQueue(reason: Error): void {

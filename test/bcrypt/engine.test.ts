@@ -34,6 +34,7 @@ async function engineWithThreads(t: TestContext, options: Partial<SchedulerOptio
     lanes: 2,
     maxWait: Number.POSITIVE_INFINITY,
     closeWithin: 1,
+    idleAfter: 1000,
     now: () => 0,
   };
   const engine = new Scheduler({ ...defaults, startThread, ...options });

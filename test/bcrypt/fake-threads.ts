@@ -64,6 +64,7 @@ export function fakeScheduler(options: Partial<SchedulerOptions> = {}) {
     lanes: 2,
     maxWait: 1000,
     closeWithin: 5000,
+    idleAfter: 5000,
     now: () => clock.now,
     ...options,
   });

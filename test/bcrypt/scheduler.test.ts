@@ -99,6 +99,21 @@ suite('order', () => {
     assert.equal(started.length, 1);
   });
 
+  test('threads end after a while without work, and start again with the next', async () => {
+    const { started, digest, thread } = fakeScheduler({ idleAfter: 1 });
+    const first = digest();
+    thread(0).ready();
+    assert.ok(!thread(0).ended);
+    thread(0).finish(1);
+    await first;
+    while (!thread(0).ended) await new Promise(resolve => setTimeout(resolve, 1));
+    const second = digest();
+    assert.equal(started.length, 2);
+    thread(1).ready();
+    thread(1).finish(2);
+    assert.deepEqual(await second, new Uint8Array(23).fill(2));
+  });
+
   test('threads keep the process alive while there is work', () => {
     const { digest, thread } = fakeScheduler();
     digest();

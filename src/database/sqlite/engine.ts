@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type CompiledQuery, type Kysely, sql, type Transaction } from 'kysely';
 import type { ReadonlyCompiledQuery } from 'kysely/readonly';
 import type { Engine, ReadQueries } from '../engine.ts';
 import { DatabaseUnavailable } from '../errors.ts';
@@ -25,7 +25,8 @@ export interface Parts {
 
 export class SqliteEngine<Tables> implements Engine<Tables> {
   readonly db: ReadQueries<Tables>;
-  readonly #reads: Kysely<Tables>;
+  readonly #reads: ReadDriver;
+  readonly #trivial: CompiledQuery;
   readonly #writes: Kysely<Tables>;
   readonly #disk: Disk;
   readonly #closeParts: () => Promise<void>;
@@ -33,14 +34,16 @@ export class SqliteEngine<Tables> implements Engine<Tables> {
   #closed: Promise<void> | undefined;
 
   constructor({ reads, writes, disk, close }: Parts) {
-    this.#reads = kysely(reads);
+    const builder = kysely<Tables>(reads);
+    this.#reads = reads;
     this.#writes = kysely(writes);
     this.#disk = disk;
     this.#closeParts = close;
     // What is compiled already needs nothing of Kysely's way to a connection, which costs as much as the read.
-    this.db = Object.assign(kysely<Tables>(reads), {
+    this.db = Object.assign(builder, {
       executeQuery: <R>(query: ReadonlyCompiledQuery<R>) => reads.executeQuery<R>(query),
     });
+    this.#trivial = sql`select 1 from sqlite_schema limit 1`.compile(builder);
   }
 
   async transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
@@ -56,7 +59,7 @@ export class SqliteEngine<Tables> implements Engine<Tables> {
   }
 
   async ping(): Promise<void> {
-    await sql`select 1 from sqlite_schema limit 1`.execute(this.#reads);
+    await this.#reads.executeQuery(this.#trivial);
   }
 
   close(): Promise<void> {
