@@ -12,6 +12,7 @@ import type { Finished, Report, StartThread } from './thread.ts';
  */
 export async function workerThreads(lanes: number): Promise<StartThread> {
   const module = await WebAssembly.compile(kernel(lanes, fractionOfPi(STATE_BYTES)));
+  selfTest(new Lanes(new WebAssembly.Instance(module), layout));
   const source = `(${work})(require('node:worker_threads'), require('node:os'), require('node:fs'), ${Lanes});`;
   const workerData: Parameters = { module, layout, lanes };
 
@@ -38,6 +39,18 @@ export async function workerThreads(lanes: number): Promise<StartThread> {
       },
     };
   };
+}
+
+/** Throws unless the kernel computes crypt_blowfish's first vector: "U*U" at cost 5, salt and digest without their Base64. */
+function selfTest(lanes: Lanes): void {
+  const salt = Buffer.from('10410410410410410410410410410410', 'hex');
+  const digest = Buffer.from('1bb69143f9a8d304c8d23d99ab049a77a68e2ccc744206', 'hex');
+  lanes.join(1, Buffer.concat([salt, Buffer.from('U*U')]), 5);
+  while (lanes.busy > 0) {
+    const [done] = lanes.run(2 ** 5).finished;
+    if (done && !digest.equals(done.digest ?? new Uint8Array()))
+      throw new Error('the kernel computes a wrong digest');
+  }
 }
 
 /** A worker needs nothing of the program's environment and flags, and hardly any heap. */
