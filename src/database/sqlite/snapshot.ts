@@ -34,7 +34,11 @@ export class SnapshotConnection extends SqliteConnection {
   readonly runWaiting = (): void => {
     const reads = this.#waiting;
     this.#waiting = [];
-    if (this.raw.isOpen && reads.length > 0) this.#begin.run();
+    try {
+      if (reads.length > 0) this.#begin.run();
+    } catch {
+      // Then each read has a transaction of its own, and says itself what is wrong.
+    }
     for (const read of reads) read();
     if (this.raw.isOpen && this.raw.isTransaction) this.#commit.run();
   };
