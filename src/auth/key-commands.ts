@@ -1,12 +1,13 @@
 import { type SigningKey, signerAt } from './key-models.ts';
-import type { KeyOperations } from './keys.ts';
+import { type KeyOperations, maxStaleness } from './keys.ts';
 
 type Write = (line: string) => void;
 
 export const keysUsage = `keys list                 the signing keys and what each is good for
 keys rotate               add a key; it signs when every cache of the public keys has it
 keys retire KID           stop a key from signing; what it signed counts until it expires
-keys revoke KID           after a theft: all that the key ever signed counts for nothing, now`;
+keys revoke KID           after a theft: all that the key ever signed counts for nothing, on every
+                          node within 30 seconds; restart them to be quicker`;
 
 /** Runs one command; false when there is no such command. Throws `KeyRefused`. */
 export async function runKeyCommand(
@@ -27,7 +28,7 @@ export async function runKeyCommand(
     write(`${kid} signs no more`);
   } else if (command === 'revoke' && kid !== undefined) {
     await operations.revoke(kid);
-    write(`${kid} counts for nothing any more`);
+    write(`${kid} counts for nothing any more; running nodes follow within ${maxStaleness} seconds`);
   } else {
     return false;
   }

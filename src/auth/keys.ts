@@ -20,7 +20,7 @@ export interface KeyOperations {
   rotate(): Promise<SigningKey>;
   /** Stops a key from signing; what it signed counts until it expires. Throws `KeyRefused`. */
   retire(kid: string): Promise<void>;
-  /** Makes all that a key ever signed count for nothing, now; another signs in its place. Throws `KeyRefused`. */
+  /** Makes all that a key ever signed count for nothing, within `maxStaleness` where a node has it; another signs in its place. Throws `KeyRefused`. */
   revoke(kid: string): Promise<void>;
 }
 

@@ -300,7 +300,11 @@ test('the commands of an operator, beside a service that runs', async t => {
   assert.match(again, new RegExp(`^${fresh}  ES256  made \\S+  signs from ${from}$`, 'm'));
   assert.match(again, new RegExp(`^${kid}  ES256  made \\S+  signs until ${from}$`, 'm'));
   const revoked = await plinth(folder, ['keys', 'revoke', kid]);
-  assert.deepEqual([revoked.code, revoked.stdout], [0, `${kid} counts for nothing any more\n`]);
+  assert.equal(revoked.code, 0);
+  assert.equal(
+    revoked.stdout,
+    `${kid} counts for nothing any more; running nodes follow within 30 seconds\n`,
+  );
   const left = (await plinth(folder, ['keys', 'list'])).stdout;
   assert.ok(!left.includes(kid) && / {2}signs/.test(left));
   assert.equal((await service.stop()).code, 0);
