@@ -1,74 +1,77 @@
-import { existsSync } from 'node:fs';
-import { keysUsage, runKeyCommand } from './auth/key-commands.ts';
-import { createKeyOperations, KeyRefused, resealKeys } from './auth/keys.ts';
 import { systemClock } from './clock.ts';
+import { type Command, CommandRefused, type Context, entry, UsageFault } from './commands/command.ts';
+import { keyCommands } from './commands/keys.ts';
+import { reencrypt } from './commands/secret.ts';
 import { ConfigFaults, readConfig } from './config.ts';
-import { DatabaseRefused, DatabaseUnavailable, openDatabase } from './database.ts';
+import { DatabaseRefused, DatabaseUnavailable } from './database.ts';
 import { readEnvironment } from './environment.ts';
-import { checkSecret, claimDatabase, reclaimDatabase } from './instance.ts';
-import { SecretRefused, secretBeside } from './secret.ts';
-import { createVault } from './vault.ts';
+import { SecretRefused } from './secret.ts';
+
+/** The table of commands, in the order of the help. */
+const commands: readonly Command[] = [...keyCommands, reencrypt];
 
 const usage = `npm run plinth -- COMMAND, with the settings of the service:
 
-${keysUsage}
-secret reencrypt          after SECRET was changed, with SECRET_PREVIOUS: encrypt everything anew
-help                      this
+${commands.map(command => command.usage).join('\n')}
+${entry('help [COMMAND]', 'this')}
+
+Exit codes: 0 done, 1 refused, 64 wrong command line, 78 wrong settings, database or secret.
 `;
 
-/** sysexits.h: a wrong command line, a wrong configuration. */
+/** By sysexits.h, but for the first. */
+const exRefused = 1;
 const exUsage = 64;
 const exConfig = 78;
 
 // After the word "command", by which `bin/start.js` comes here.
-process.exitCode = await run(process.argv.slice(3));
+process.exitCode = await main(process.argv.slice(3), {
+  config: () => readConfig(readEnvironment()),
+  clock: systemClock,
+  write: line => void process.stdout.write(`${line}\n`),
+});
 
 /** The exit code. */
-async function run([topic = 'help', ...rest]: readonly string[]): Promise<number> {
-  if (/^(help|-h|--help)$/.test(topic) && rest.length === 0) {
-    process.stdout.write(usage);
+async function main(words: readonly string[], context: Context): Promise<number> {
+  const [first = 'help', ...rest] = words;
+  const help = /^(help|-h|--help)$/;
+  if (help.test(first) || help.test(rest.at(-1) ?? '')) {
+    const asked = help.test(first) ? rest : words.slice(0, -1);
+    const command = find(asked);
+    if (asked.length > 0 && !command) return unknown(asked);
+    process.stdout.write(command ? shown(command) : usage);
     return 0;
   }
+  const command = find(words);
+  if (!command) return unknown(words);
   try {
-    const known = await withDatabase(topic, rest);
-    if (!known) process.stderr.write(usage);
-    return known ? 0 : exUsage;
+    await command.run(words.slice(command.name.split(' ').length), context);
+    return 0;
   } catch (error) {
-    if (!isForOperator(error)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return error instanceof KeyRefused ? 1 : exConfig;
+    const code = exitCodeOf(error);
+    if (code === undefined || !(error instanceof Error)) throw error;
+    process.stderr.write(`${error.message}\n${code === exUsage ? `\n${shown(command)}` : ''}`);
+    return code;
   }
 }
 
-function isForOperator(error: unknown): error is Error {
-  const kinds = [ConfigFaults, DatabaseRefused, DatabaseUnavailable, SecretRefused, KeyRefused];
-  return kinds.some(kind => error instanceof kind);
+function find(words: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '));
 }
 
-async function withDatabase(topic: string, rest: readonly string[]): Promise<boolean> {
-  if (topic !== 'keys' && topic !== 'secret') return false;
-  const config = readConfig(readEnvironment());
-  const path = config.databaseUrl.slice('sqlite:'.length);
-  if (!existsSync(path)) throw new DatabaseRefused(`there is no database ${path}`);
-  const vault = createVault(config.secret ?? secretBeside(config.databaseUrl), config.previousSecret);
-  const database = await openDatabase(config.databaseUrl, { accept: facts => checkSecret(facts, vault) });
-  try {
-    await claimDatabase(database, vault);
-    const write = (line: string) => void process.stdout.write(`${line}\n`);
-    if (topic === 'keys') {
-      const { accessTokenTtl } = config;
-      const operations = createKeyOperations({ database, vault, clock: systemClock, accessTokenTtl });
-      return await runKeyCommand(rest, operations, systemClock(), write);
-    }
-    if (rest.join(' ') !== 'reencrypt') return false;
-    const count = await database.transaction(async tx => {
-      const resealed = await resealKeys(tx, vault);
-      await reclaimDatabase(tx, vault);
-      return resealed;
-    });
-    write(`${count} keys are encrypted with SECRET now; SECRET_PREVIOUS can go`);
-    return true;
-  } finally {
-    await database.close();
-  }
+function unknown(words: readonly string[]): number {
+  process.stderr.write(`${words.join(' ')}: there is no such command\n\n${usage}`);
+  return exUsage;
+}
+
+function shown({ usage }: Command): string {
+  return `npm run plinth -- ${usage.trimStart()}\n`;
+}
+
+/** Undefined for what no operator can mend. */
+function exitCodeOf(error: unknown): number | undefined {
+  const isOne = (kinds: readonly (new (...args: never[]) => Error)[]) =>
+    kinds.some(kind => error instanceof kind);
+  if (isOne([UsageFault])) return exUsage;
+  if (isOne([CommandRefused, DatabaseUnavailable])) return exRefused;
+  return isOne([ConfigFaults, DatabaseRefused, SecretRefused]) ? exConfig : undefined;
 }
