@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import { temporaryFolder } from './helpers/app.ts';
+import { temporaryFolder } from './helpers/folder.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 const copied = ['src', 'migrations', 'test', 'bin', 'package.json', 'tsconfig.json', 'biome.json'];

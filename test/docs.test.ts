@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { startApp, type TestApp, temporaryFolder } from './helpers/app.ts';
+import { startApp, type TestApp } from './helpers/app.ts';
 import { browserRuns, startBrowser } from './helpers/browser.ts';
+import { temporaryFolder } from './helpers/folder.ts';
 
 const files = ['page.css', 'page.js', 'icon.svg', 'swagger-ui.css', 'swagger-ui.js'];
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { bufferedOutput } from '../src/log.ts';
-import { temporaryFolder } from './helpers/app.ts';
+import { temporaryFolder } from './helpers/folder.ts';
 
 test('lines come out whole and in order, in blocks that go out by themselves', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] });

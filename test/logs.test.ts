@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import test from 'node:test';
-import { startApp, temporaryFolder } from './helpers/app.ts';
+import { startApp } from './helpers/app.ts';
+import { contentOf, serviceFolder, stored } from './helpers/database.ts';
 import { ServiceProcess } from './helpers/process.ts';
 import { sendRaw } from './helpers/wire.ts';
 
@@ -36,7 +35,7 @@ test('one line for each request: id, method, route, status, duration, and who it
 });
 
 test('no password, token, secret or address is in the log, the database or an error', async t => {
-  const folder = temporaryFolder(t);
+  const folder = await serviceFolder(t);
   const service = new ServiceProcess(t, folder, { LOG_LEVEL: 'trace' });
   const client = await service.client();
   const answers: string[] = [];
@@ -78,19 +77,17 @@ test('no password, token, secret or address is in the log, the database or an er
     token.split('.')[2] ?? '',
     tokens.refresh_token,
   ];
-  const secretFile = readFileSync(join(folder, 'data/secret'), 'utf8').trim();
-  const private_ = [...secrets, secretFile, email];
+  const { url, secret } = contentOf(folder);
+  const private_ = [...secrets, secret, email];
   for (const text of private_) {
     assert.ok(!stdout.includes(text) && !stderr.includes(text), `in the log: ${text}`);
   }
   // The unknown field's name is the caller's own and goes back to the caller alone.
   const errors = answers.filter(answer => !answer.includes('unknown_field')).join('\n');
   for (const text of private_) assert.ok(!errors.includes(text), `in an error: ${text}`);
-  for (const file of readdirSync(join(folder, 'data'))) {
-    if (file === 'secret') continue;
-    const bytes = readFileSync(join(folder, 'data', file));
-    for (const text of [...secrets, secretFile]) assert.ok(!bytes.includes(text), `in ${file}: ${text}`);
-  }
+  const content = await stored(url);
+  assert.ok(content.includes(email), 'the search finds nothing');
+  for (const text of [...secrets, secret]) assert.ok(!content.includes(text), `in the database: ${text}`);
   for (const line of stdout.trim().split('\n')) JSON.parse(line);
 });
 

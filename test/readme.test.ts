@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'node:test';
-import { temporaryFolder } from './helpers/app.ts';
+import { serviceFolder } from './helpers/database.ts';
 import { ServiceProcess } from './helpers/process.ts';
 
 const root = new URL('../', import.meta.url);
 const readme = readFileSync(new URL('README.md', root), 'utf8');
 
 test('the walk of the README gives what it says', async t => {
-  const client = await new ServiceProcess(t, temporaryFolder(t)).client();
+  const client = await new ServiceProcess(t, await serviceFolder(t)).client();
   const steps = [...readme.matchAll(/```sh\n(curl .*?)```\n\n```json\n(.*?)```/gs)];
   assert.equal(steps.length, 5);
   let token = '';

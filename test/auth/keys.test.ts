@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
@@ -7,8 +7,10 @@ import { openKeyring } from '../../src/auth/keyring.ts';
 import { createKeyOperations, type KeyOperations, KeyRefused, sealContext } from '../../src/auth/keys.ts';
 import type { Database } from '../../src/database.ts';
 import { createVault } from '../../src/vault.ts';
-import { startApp, temporaryFolder, testSecret } from '../helpers/app.ts';
+import { startApp, testSecret } from '../helpers/app.ts';
 import type { Client } from '../helpers/client.ts';
+import { contentOf, serviceFolder, stored } from '../helpers/database.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { logIn, me, type Nodes, startNodes, type Tokens } from '../helpers/nodes.ts';
 import { plinth } from '../helpers/plinth.ts';
 import { ServiceProcess } from '../helpers/process.ts';
@@ -232,22 +234,22 @@ test('nodes that start at once on an empty database sign with one key', async t 
 
 test('the private halves stand in the database encrypted, each bound to its key', async t => {
   const nodes = await startNodes(t);
-  const { a, path, database } = nodes;
+  const { a, url, database } = nodes;
   await operator(nodes).rotate();
-  const stored = Buffer.concat([path, `${path}-wal`].filter(existsSync).map(file => readFileSync(file)));
+  const content = await stored(url);
   const keys = await database.db.selectFrom('signing_keys').selectAll().execute();
   assert.equal(keys.length, 2);
   for (const { id, private_encrypted, public_jwk } of keys) {
     const { d, x } = JSON.parse(a.world.vault.open(private_encrypted, sealContext(id)));
-    assert.ok(stored.includes(x) && !('d' in JSON.parse(public_jwk)));
+    assert.ok(content.includes(x) && !('d' in JSON.parse(public_jwk)));
     for (const form of ['base64url', 'base64', 'hex'] as const) {
-      assert.ok(!stored.includes(Buffer.from(d, 'base64url').toString(form)));
+      assert.ok(!content.includes(Buffer.from(d, 'base64url').toString(form)));
     }
-    assert.ok(!stored.includes(Buffer.from(d, 'base64url')));
+    assert.ok(!content.includes(Buffer.from(d, 'base64url')));
     const [other] = keys.filter(key => key.id !== id);
     assert.throws(() => a.world.vault.open(private_encrypted, sealContext(other?.id ?? '')));
   }
-  assert.ok(!stored.includes('"d"'));
+  assert.ok(!content.includes('"d"'));
 });
 
 /** What an operator types, the exit code, and what they are told. */
@@ -257,7 +259,7 @@ const commands: readonly (readonly [args: readonly string[], code: number, says:
 ];
 
 test('the commands of an operator, beside a service that runs', async t => {
-  const folder = temporaryFolder(t);
+  const folder = await serviceFolder(t);
   const service = new ServiceProcess(t, folder, { NODE_ENV: 'test', BCRYPT_COST: '4' });
   const client = await service.client();
   const token = await client.login(await client.register());
@@ -324,7 +326,7 @@ test('a command in the wrong folder says so and makes nothing', async t => {
 });
 
 test('SECRET is replaced: with the old one beside it, then encrypted anew, then without', async t => {
-  const folder = temporaryFolder(t);
+  const folder = await serviceFolder(t);
   const settings = { NODE_ENV: 'test', BCRYPT_COST: '4' };
   const [fresh, wrong] = [
     'k3JtR0xWbDdqUnA5c1ZtWk1xT2lYdzZ5SGZnTjFhYkU',
@@ -333,9 +335,8 @@ test('SECRET is replaced: with the old one beside it, then encrypted anew, then 
   const first = new ServiceProcess(t, folder, settings);
   const token = await signedIn(await first.client());
   await first.stop();
-  const file = join(folder, 'data/secret');
-  const old = readFileSync(file, 'utf8').trimEnd();
-  rmSync(file);
+  const { secret: old } = contentOf(folder);
+  rmSync(join(folder, 'data/secret'), { force: true });
 
   const refused = async (ended: Promise<{ code: number | null; stderr: string }>): Promise<void> => {
     const { code, stderr } = await ended;

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import test from 'node:test';
-import { temporaryFolder } from '../helpers/app.ts';
 import type { Answer, Client } from '../helpers/client.ts';
+import { contentOf, serviceFolder, stored, withDatabase } from '../helpers/database.ts';
 import { logIn, me, type Nodes, refresh, sessionOf, startNodes, type Tokens } from '../helpers/nodes.ts';
 import { ServiceProcess } from '../helpers/process.ts';
 
@@ -177,23 +174,22 @@ test('the shared part with another own part ends the session: only who once had 
 
 test('the database has hashes and a nonce, from which nobody can make a token', async t => {
   const nodes = await startNodes(t);
-  const { a, path } = nodes;
+  const { a, url } = nodes;
   const person = await a.register();
   const first = await logIn(a, person);
   const { body: second } = await refresh(a, first.refresh_token);
   const { body: third } = await refresh(a, second.refresh_token);
-  const files = [path, `${path}-wal`].filter(existsSync).map(file => readFileSync(file));
-  const stored = Buffer.concat([...files, Buffer.from(JSON.stringify(await rows(nodes)))]);
-  assert.ok(stored.includes(person.email) && stored.includes(hash(own(third))), 'the search finds nothing');
+  const content = Buffer.concat([await stored(url), Buffer.from(JSON.stringify(await rows(nodes)))]);
+  assert.ok(content.includes(person.email) && content.includes(hash(own(third))), 'the search finds nothing');
   const parts = (token: Buffer): Buffer[] => [token, token.subarray(0, 16), token.subarray(16)];
   for (const { refresh_token, access_token } of [first, second, third]) {
-    assert.ok(!stored.includes(access_token));
-    assert.ok(!stored.includes(access_token.split('.')[2] ?? '?'));
+    assert.ok(!content.includes(access_token));
+    assert.ok(!content.includes(access_token.split('.')[2] ?? '?'));
     for (const bytes of parts(Buffer.from(refresh_token, 'base64url'))) {
       for (const form of ['base64url', 'base64', 'hex'] as const) {
-        assert.ok(!stored.includes(bytes.toString(form)), form);
+        assert.ok(!content.includes(bytes.toString(form)), form);
       }
-      assert.ok(!stored.includes(bytes), 'raw');
+      assert.ok(!content.includes(bytes), 'raw');
     }
   }
 
@@ -234,7 +230,7 @@ for (const parallel of [2, 10, 50]) {
 }
 
 test('kill -9 after a rotation, and a restart: the rule holds', async t => {
-  const folder = temporaryFolder(t);
+  const folder = await serviceFolder(t);
   const settings = { NODE_ENV: 'test', BCRYPT_COST: '4' };
   const killed = async (service: ServiceProcess): Promise<void> => {
     service.child.kill('SIGKILL');
@@ -252,9 +248,9 @@ test('kill -9 after a rotation, and a restart: the rule holds', async t => {
   await killed(service);
 
   // How long the start takes is not what decides: the rotation is put so far back or ahead that no machine is too slow.
-  shiftRotation(folder, sessionOf(early), 3600);
-  shiftRotation(folder, sessionOf(late), -10.1);
-  shiftRotation(folder, sessionOf(used), 3600);
+  await shiftRotation(folder, sessionOf(early), 3600);
+  await shiftRotation(folder, sessionOf(late), -10.1);
+  await shiftRotation(folder, sessionOf(used), 3600);
 
   const again = new ServiceProcess(t, folder, settings);
   const restarted = await again.client();
@@ -273,12 +269,16 @@ test('kill -9 after a rotation, and a restart: the rule holds', async t => {
   assert.equal(await me(restarted, earlyNext.access_token), 200);
 });
 
-function shiftRotation(folder: string, sid: string, seconds: number): void {
-  using raw = new DatabaseSync(join(folder, 'data/plinth.db'));
-  const { changes } = raw
-    .prepare('update sessions set refreshed_at = refreshed_at + ? where id = ?')
-    .run(seconds * 1000, sid);
-  assert.equal(changes, 1);
+async function shiftRotation(folder: string, sid: string, seconds: number): Promise<void> {
+  await withDatabase(contentOf(folder).url, database =>
+    database.transaction(async tx => {
+      const session = tx.selectFrom('sessions').where('id', '=', sid).select('refreshed_at');
+      const { refreshed_at: before } = await session.executeTakeFirstOrThrow();
+      assert.ok(before);
+      const after = new Date(before.getTime() + seconds * 1000);
+      await tx.updateTable('sessions').where('id', '=', sid).set({ refreshed_at: after }).execute();
+    }),
+  );
 }
 
 async function rows({ database }: Nodes) {

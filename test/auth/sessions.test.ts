@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import test from 'node:test';
 import { decodeJwt } from 'jose';
 import { sql } from 'kysely';
@@ -7,6 +8,7 @@ import { startUpkeep } from '../../src/auth/upkeep.ts';
 import type { Database } from '../../src/database.ts';
 import { startApp } from '../helpers/app.ts';
 import type { Answer, Person } from '../helpers/client.ts';
+import { onPostgres } from '../helpers/database.ts';
 import { logIn, me, type Nodes, refresh, sessionOf, startNodes, type Tokens } from '../helpers/nodes.ts';
 
 /** Ids that are nobody's, one of each form. */
@@ -454,9 +456,7 @@ function tokenFault({ status, body }: Answer): unknown[] {
 /** Every time of use that is written from now on. */
 async function watchUses(database: Database): Promise<() => Promise<string[]>> {
   await database.transaction(async tx => {
-    await sql`create table uses (used_at integer)`.execute(tx);
-    await sql`create trigger watch after update of last_used_at on sessions
-      begin insert into uses values (new.last_used_at); end`.execute(tx);
+    for (const statement of onPostgres ? triggerOnPostgres : trigger) await sql.raw(statement).execute(tx);
   });
   return async () => {
     const { rows } = await database.transaction(tx =>
@@ -466,17 +466,33 @@ async function watchUses(database: Database): Promise<() => Promise<string[]>> {
   };
 }
 
+const trigger = [
+  'create table uses (used_at integer)',
+  `create trigger watch after update of last_used_at on sessions
+     begin insert into uses values (new.last_used_at); end`,
+];
+const triggerOnPostgres = [
+  'create table uses (used_at timestamptz)',
+  `create function watch() returns trigger language plpgsql
+     as 'begin insert into uses values (new.last_used_at); return null; end'`,
+  `create trigger watch after update of last_used_at on sessions for each row execute function watch()`,
+];
+
 /** Rows that were over a second before. */
 async function insertExpired(database: Database, userId: string, now: Date, count: number): Promise<void> {
-  const past = now.getTime() - 1000;
-  await database.transaction(tx =>
-    sql`insert into sessions (id, user_id, created_at, last_used_at, expires_at, refresh_expires_at,
-          refresh_family_hash, refresh_hash)
-        with recursive n(i) as (select 1 union all select i + 1 from n where i < ${count})
-        select 'expired ' || i, ${userId}, ${past}, ${past}, ${past}, ${past}, 'family ' || i, 'x' from n`.execute(
-      tx,
-    ),
-  );
+  const past = new Date(now.getTime() - 1000);
+  const times = { created_at: past, last_used_at: past, expires_at: past, refresh_expires_at: past };
+  const rows = Array.from({ length: count }, () => {
+    const id = randomUUID();
+    return { id, user_id: userId, ...times, refresh_family_hash: id, refresh_hash: 'x' };
+  });
+  await database.transaction(async tx => {
+    for (let from = 0; from < count; from += 1000)
+      await tx
+        .insertInto('sessions')
+        .values(rows.slice(from, from + 1000))
+        .execute();
+  });
 }
 
 /** A database that tells how many sessions each transaction deleted. */

@@ -4,7 +4,7 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '../helpers/app.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { type Context, command, UsageFault } from '../../src/commands/command.ts';
 import { keyCommands } from '../../src/commands/keys.ts';
-import { temporaryFolder } from '../helpers/app.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { plinth } from '../helpers/plinth.ts';
 
 const nothing: Context = {

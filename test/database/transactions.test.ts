@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { DatabaseSync } from 'node:sqlite';
-import { mock, test } from 'node:test';
+import { test } from 'node:test';
 import { DatabaseUnavailable, isUniqueViolation, openDatabase } from '../../src/database.ts';
-import { insertUser, names, open, user } from './support.ts';
+import { newDatabase } from '../helpers/database.ts';
+import { openAt, places } from './places.ts';
+import { insertUser, names, user } from './support.ts';
 
-for (const where of ['file', 'memory'] as const) {
-  const opened = (t: Parameters<typeof open>[0]) => (where === 'file' ? open(t) : open(t, {}, ':memory:'));
+/** That which instances and processes can share. */
+const [place] = places;
 
-  test(`${where}: what throws is rolled back`, async t => {
-    const { database } = await opened(t);
+for (const place of places) {
+  test(`${place}: what throws is rolled back`, async t => {
+    const { database } = await openAt(t, place);
     const failure = new Error('changed my mind');
     const work = database.transaction(async tx => {
       await tx.insertInto('users').values(user('ada')).execute();
@@ -22,34 +24,26 @@ for (const where of ['file', 'memory'] as const) {
     assert.deepEqual(await names(database), ['bob']);
   });
 
-  test(`${where}: nobody sees a transaction that is open, and one waits for another`, async t => {
-    const { database } = await opened(t);
-    const order: string[] = [];
+  test(`${place}: nobody sees a transaction that is open`, async t => {
+    const { database } = await openAt(t, place);
     const { promise: pause, resolve: go } = Promise.withResolvers<void>();
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-    const first = database.transaction(async tx => {
+    const open = database.transaction(async tx => {
       await tx.insertInto('users').values(user('ada')).execute();
       begin();
       await pause;
-      order.push('first');
     });
     await begun;
-    const second = database.transaction(async tx => {
-      order.push('second');
-      await tx.insertInto('users').values(user('bob')).execute();
-    });
     const read = names(database);
-    if (where === 'file') assert.deepEqual(await read, []);
-    await new Promise(setImmediate);
+    if (place !== 'memory') assert.deepEqual(await read, []);
     go();
-    await Promise.all([first, second]);
-    if (where === 'memory') assert.ok((await read).includes('ada'), 'it waits for the end');
-    assert.deepEqual(order, ['first', 'second']);
-    assert.deepEqual(await names(database), ['ada', 'bob']);
+    await open;
+    if (place === 'memory') assert.deepEqual(await read, ['ada'], 'it waits for the end');
+    assert.deepEqual(await names(database), ['ada']);
   });
 
-  test(`${where}: a violated constraint is recognised by its columns`, async t => {
-    const { database } = await opened(t);
+  test(`${place}: a violated constraint is recognised by its columns`, async t => {
+    const { database } = await openAt(t, place);
     await insertUser(database, 'ada');
     const ada = user('ada');
     const taken = await insertUser(database, 'ada').catch(error => error);
@@ -73,16 +67,16 @@ for (const where of ['file', 'memory'] as const) {
     assert.ok(!isUniqueViolation(await other.catch(error => error), 'users.email'));
   });
 
-  test(`${where}: a constraint decides among many at once`, async t => {
-    const { database } = await opened(t);
+  test(`${place}: a constraint decides among many at once`, async t => {
+    const { database } = await openAt(t, place);
     const all = await Promise.allSettled(Array.from({ length: 50 }, () => insertUser(database, 'ada')));
     assert.equal(all.filter(({ status }) => status === 'fulfilled').length, 1);
     const others = all.filter(result => result.status === 'rejected');
     assert.ok(others.every(({ reason }) => isUniqueViolation(reason, 'users.email_canonical')));
   });
 
-  test(`${where}: a statement that nobody awaited does not run after the end`, async t => {
-    const { database } = await opened(t);
+  test(`${place}: a statement that nobody awaited does not run after the end`, async t => {
+    const { database } = await openAt(t, place);
     let late: Promise<unknown> = Promise.resolve();
     await database.transaction(async tx => {
       late = Promise.resolve().then(async () => {
@@ -95,8 +89,8 @@ for (const where of ['file', 'memory'] as const) {
     assert.deepEqual(await names(database), []);
   });
 
-  test(`${where}: closing lets what runs finish and refuses what comes`, async t => {
-    const { database } = await opened(t);
+  test(`${place}: closing lets what runs finish and refuses what comes`, async t => {
+    const { database } = await openAt(t, place);
     const running = [insertUser(database, 'ada'), insertUser(database, 'bob')];
     const closed = database.close();
     await assert.rejects(insertUser(database, 'eve'), DatabaseUnavailable);
@@ -104,67 +98,15 @@ for (const where of ['file', 'memory'] as const) {
     await assert.rejects(database.ping(), DatabaseUnavailable);
     await assert.rejects(names(database), DatabaseUnavailable);
   });
-
-  test(`${where}: a transaction that waits for something else ends, and the next one has its turn`, async t => {
-    const { database } = await opened(t);
-    await insertUser(database, 'ada');
-    mock.timers.enable({ apis: ['setTimeout'] });
-    t.after(() => mock.timers.reset());
-    const { promise: never } = Promise.withResolvers<never>();
-    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-    const stuck = database.transaction(async tx => {
-      await tx.deleteFrom('users').execute();
-      begin();
-      await never;
-    });
-    const next = insertUser(database, 'bob');
-    await begun;
-    mock.timers.tick(5000);
-    await assert.rejects(stuck, /awaited something other than its own queries/);
-    await next;
-    assert.deepEqual(await names(database), ['ada', 'bob']);
-  });
 }
 
-test('a file that somebody else has locked is waited for, not in the event loop', async t => {
-  const { database, path } = await open(t);
-  using other = new DatabaseSync(path);
-  other.exec('begin immediate');
-  const waiting = insertUser(database, 'ada');
-  // The loop turns and reads go on meanwhile.
-  for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setTimeout(resolve, 1));
-  assert.deepEqual(await names(database), []);
-  other.exec('commit');
-  await waiting;
-  assert.deepEqual(await names(database), ['ada']);
-});
-
-test('a file that stays locked: everybody who waits is told in time, together', async t => {
-  let clock = 0;
-  const { database, path } = await open(t, { monotonic: () => clock });
-  using other = new DatabaseSync(path);
-  other.exec('begin immediate');
-  const waiting = [1, 2, 3].map(n => insertUser(database, `ada${n}`));
-  await new Promise(setImmediate);
-  clock = 2000;
-  for (const { reason } of (await Promise.allSettled(waiting)).filter(
-    result => result.status === 'rejected',
-  )) {
-    assert.ok(reason instanceof DatabaseUnavailable);
-    assert.equal(reason.retryAfter, 1);
-  }
-  other.exec('rollback');
-  await insertUser(database, 'bob');
-  assert.deepEqual(await names(database), ['bob']);
-});
-
-test('two instances in one process, and a second process, share a file', async t => {
-  const { database: first, path } = await open(t);
-  const { database: second } = await open(t, {}, path);
+test('two instances in one process, and a second process, share a database', async t => {
+  const { database: first, url } = await openAt(t, place);
+  const { database: second } = await openAt(t, place, url);
   const script = `
     import { openDatabase } from '${new URL('../../src/database.ts', import.meta.url)}';
     import { insertUser } from '${new URL('./support.ts', import.meta.url)}';
-    const database = await openDatabase('sqlite:${path}');
+    const database = await openDatabase('${url}');
     for (let n = 0; n < 50; n++) await insertUser(database, 'child' + n);
     await database.close();`;
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
@@ -180,8 +122,8 @@ test('two instances in one process, and a second process, share a file', async t
 });
 
 test('what another instance commits is seen', async t => {
-  const { database: reading, path } = await open(t);
-  const { database: writing } = await open(t, {}, path);
+  const { database: reading, url } = await openAt(t, place);
+  const { database: writing } = await openAt(t, place, url);
   for (const name of ['ada', 'bob', 'eve']) {
     await names(reading);
     await insertUser(writing, name);
@@ -189,13 +131,10 @@ test('what another instance commits is seen', async t => {
   }
 });
 
-test('many instances may open a new file at once', async t => {
-  const { path } = await open(t).then(async opened => {
-    await opened.database.close();
-    return { path: `${opened.path}.new` };
-  });
-  const all = await Promise.all(Array.from({ length: 5 }, () => openDatabase(`sqlite:${path}`)));
+test('many instances may open a new database at once', async t => {
+  const url = await newDatabase(t, 'nothing');
+  const all = await Promise.all(Array.from({ length: 5 }, () => openDatabase(url)));
+  t.after(() => Promise.all(all.map(database => database.close())));
   await Promise.all(all.map((database, n) => insertUser(database, `ada${n}`)));
   assert.equal((await names(all[0] ?? assert.fail())).length, 5);
-  await Promise.all(all.map(database => database.close()));
 });

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { buildApp, type World } from '../../src/app.ts';
 import { createBcryptEngine } from '../../src/bcrypt/index.ts';
@@ -11,6 +8,7 @@ import { createLog } from '../../src/log.ts';
 import { createVault } from '../../src/vault.ts';
 import { Client } from './client.ts';
 import { expectConformance } from './conformance.ts';
+import { newDatabase } from './database.ts';
 
 export interface TestApp extends Client {
   readonly world: World;
@@ -76,19 +74,9 @@ export function testConfig(settings: Readonly<Record<string, string>> = {}): Con
   return readConfig({ NODE_ENV: 'test', BCRYPT_COST: '4', ...settings });
 }
 
-/** A folder that goes with the test. */
-export function temporaryFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'plinth-test-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-async function temporaryDatabase(t: TestContext, config: Config): Promise<Database> {
-  const url =
-    config.databaseUrl === 'sqlite:data/plinth.db'
-      ? `sqlite:${temporaryFolder(t)}/test.db`
-      : config.databaseUrl;
-  const database = await openDatabase(url);
+async function temporaryDatabase(t: TestContext, { databaseUrl }: Config): Promise<Database> {
+  const isDefault = databaseUrl === readConfig({}).databaseUrl;
+  const database = await openDatabase(isDefault ? await newDatabase(t) : databaseUrl);
   t.after(() => database.close());
   return database;
 }

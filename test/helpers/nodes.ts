@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { createBcryptEngine } from '../../src/bcrypt/index.ts';
 import { type Database, openDatabase } from '../../src/database.ts';
-import { type Overrides, startApp, type TestApp, temporaryFolder } from './app.ts';
+import { type Overrides, startApp, type TestApp } from './app.ts';
 import type { Answer, Client } from './client.ts';
+import { newDatabase } from './database.ts';
 
 /** Time that stands still until a test turns it. */
 export class StandingTime {
@@ -24,9 +24,9 @@ export interface Nodes {
   readonly a: TestApp;
   readonly b: TestApp;
   readonly time: StandingTime;
-  /** Of the database file. */
-  readonly path: string;
-  /** For whoever is no node: a third opening of the file. */
+  /** Of the database. */
+  readonly url: string;
+  /** For whoever is no node: a third opening of it. */
   readonly database: Database;
 }
 
@@ -35,19 +35,18 @@ export interface NodeOptions extends Pick<Overrides, 'settings' | 'engine'> {
   readonly skew?: number;
 }
 
-/** Two services on one database file. They share the file and the time, and nothing in memory. */
+/** Two services on one database. They share it and the time, and nothing in memory. */
 export async function startNodes(t: TestContext, options: NodeOptions = {}): Promise<Nodes> {
   const { settings = {}, skew = 0 } = options;
   const time = new StandingTime();
-  const path = join(temporaryFolder(t), 'test.db');
-  const databases = [await openDatabase(`sqlite:${path}`)];
-  databases.push(await openDatabase(`sqlite:${path}`), await openDatabase(`sqlite:${path}`));
+  const url = await newDatabase(t);
+  const databases = [await openDatabase(url), await openDatabase(url), await openDatabase(url)];
   const engine = options.engine ?? (await createBcryptEngine({ threads: 1, log: () => undefined }));
   const [a, b, rest] = databases;
   if (!a || !b || !rest) throw new Error('three were opened');
   const node = (database: Database, ahead: number): Promise<TestApp> =>
     startApp(t, { settings, database, engine, clock: time.clock(ahead), monotonic: time.monotonic });
-  const nodes = { a: await node(a, 0), b: await node(b, skew), time, path, database: rest };
+  const nodes = { a: await node(a, 0), b: await node(b, skew), time, url, database: rest };
   t.after(async () => {
     for (const database of databases) await database.close();
     if (!options.engine) await engine.close();

@@ -1,8 +1,11 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { Client } from './client.ts';
+import { onPostgres } from './database.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -17,10 +20,12 @@ export class ServiceProcess {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
   stdout = '';
   stderr = '';
+  readonly #folder: string;
   readonly #closed: Promise<Finished>;
 
   /** `folder`: where `data/` and `.env` lie. Only `settings` and what a process needs are in its environment. */
   constructor(t: TestContext, folder: string, settings: Readonly<Record<string, string>> = {}) {
+    this.#folder = folder;
     this.child = spawn(process.execPath, [`${root}bin/start.js`], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '', PORT: '0', BCRYPT_COST: '10', ...settings },
@@ -47,6 +52,8 @@ export class ServiceProcess {
       const ended = await Promise.race([once(this.child.stderr, 'data').then(() => undefined), this.#closed]);
       if (ended) throw new Error(`ended with ${ended.code}: ${ended.stderr}`);
     }
+    if (onPostgres && existsSync(join(this.#folder, 'data')))
+      throw new Error('this is on SQLite: for the engine of the run take a serviceFolder');
     return new Client(address.exec(this.stderr)?.[1] ?? '');
   }
 

@@ -1,13 +1,12 @@
 /**
- * One refresh token used many times at the same moment, over two processes on one database file:
+ * One refresh token used many times at the same moment, over two processes on one database:
  * `node test/soak/refresh-races.ts --rounds 1000 --seed 1`. Every round has one lineage and nobody is logged out.
  */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import test from 'node:test';
 import { parseArgs } from 'node:util';
 import { randomFrom } from '../database/support.ts';
-import { temporaryFolder } from '../helpers/app.ts';
+import { serviceFolder } from '../helpers/database.ts';
 import { logIn, me, refresh } from '../helpers/nodes.ts';
 import { ServiceProcess } from '../helpers/process.ts';
 
@@ -17,11 +16,10 @@ const { values } = parseArgs({
 const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
 
 test(`${rounds} rounds each of 2, 10 and 50 uses at once, seed ${seed}`, async t => {
-  const folder = temporaryFolder(t);
+  const folder = await serviceFolder(t);
   const settings = {
     NODE_ENV: 'test',
     BCRYPT_COST: '4',
-    DATABASE_URL: `sqlite:${join(folder, 'test.db')}`,
     LOG_LEVEL: 'warn',
   };
   const first = new ServiceProcess(t, folder, settings);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Migration } from '../migrations.ts';
 import { SqliteConnection } from './connection.ts';
 import type { Parts } from './engine.ts';
@@ -22,8 +23,12 @@ export async function openMemory(migrations: readonly Migration[], world: World)
     writes: new WriteDriver(new SqliteConnection(writer), mutex, world),
     disk: { check() {}, async settled() {}, fail() {} },
     close: async () => {
+      // Reads that were begun have asked for their turn by then.
+      await turn();
+      const unlock = await mutex.lock();
       reader.close();
       writer.close();
+      unlock();
     },
   };
 }

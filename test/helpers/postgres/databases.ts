@@ -3,17 +3,20 @@ import pg from 'pg';
 import { openDatabase } from '../../../src/database.ts';
 import { startPostgres } from './start.ts';
 
-/** On the server of this run, that which `TEST_DATABASE` names, or else one that is started for this process alone. */
-const address = process.env['TEST_DATABASE'] ?? '';
+/** `sqlite`, which it is unless said otherwise, `postgres`, or the URL of a PostgreSQL server that runs already. */
+const wanted = process.env['TEST_DATABASE'] ?? 'sqlite';
+/** Whether this run is about PostgreSQL. */
+export const onPostgres = wanted.startsWith('postgres');
+
 let server: Promise<string> | undefined;
 let administrator: Promise<pg.Client> | undefined;
 let template: Promise<string> | undefined;
 const made: string[] = [];
 
-/** The URL of the server's database "postgres", as the superuser. */
+/** The URL of the server's database "postgres", as the superuser. Starts one for this process where none was given. */
 export function postgresUrl(): Promise<string> {
-  server ??= address.startsWith('postgres:')
-    ? Promise.resolve(address)
+  server ??= wanted.startsWith('postgres:')
+    ? Promise.resolve(wanted)
     : startPostgres().then(({ url }) => url);
   return server;
 }
@@ -27,6 +30,22 @@ export async function emptyDatabase(): Promise<string> {
 export async function migratedDatabase(): Promise<string> {
   template ??= makeTemplate();
   return await create(await template);
+}
+
+/** All rows of all tables, as text. */
+export async function dump(url: string): Promise<string> {
+  const client = await connect(url);
+  try {
+    const tables = await client.query("select tablename from pg_tables where schemaname = 'public'");
+    let text = '';
+    for (const { tablename } of tables.rows) {
+      const { rows } = await client.query(`select t::text from "${tablename}" t`);
+      text += rows.map(({ t }) => `${t}\n`).join('');
+    }
+    return text;
+  } finally {
+    await client.end();
+  }
 }
 
 async function create(from: string): Promise<string> {
@@ -57,12 +76,12 @@ async function urlOf(name: string): Promise<string> {
 }
 
 function admin(): Promise<pg.Client> {
-  administrator ??= connect();
+  administrator ??= postgresUrl().then(connect);
   return administrator;
 }
 
-async function connect(): Promise<pg.Client> {
-  const client = new pg.Client(await postgresUrl());
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client(url);
   await client.connect();
   return client;
 }

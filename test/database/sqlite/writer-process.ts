@@ -3,8 +3,8 @@
  * writes a line for each one that is acknowledged; `early` is the broken variant that says so beforehand.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { openDatabase } from '../../src/database.ts';
-import { user } from './support.ts';
+import { openDatabase } from '../../../src/database.ts';
+import { user } from '../support.ts';
 
 const [path, mode, prefix] = process.argv.slice(2);
 const database = await openDatabase(`sqlite:${path}`);

@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { emptyDatabase } from './helpers/postgres/databases.ts';
-import { startPostgres } from './helpers/postgres/start.ts';
+import { emptyDatabase } from '../../helpers/postgres/databases.ts';
+import { startPostgres } from '../../helpers/postgres/start.ts';
 
 test('a database of one’s own is empty, on a server whose habits are not those of most', async () => {
   const [one, other] = [await emptyDatabase(), await emptyDatabase()];
@@ -33,7 +33,7 @@ test('a server of one’s own stops, crashes and starts at the same address', as
 
 test('nothing is left when the process that started it is killed', async () => {
   const script = `
-    import { startPostgres } from '${new URL('./helpers/postgres/start.ts', import.meta.url)}';
+    import { startPostgres } from '${new URL('../../helpers/postgres/start.ts', import.meta.url)}';
     console.log((await startPostgres()).url);
     setInterval(() => undefined, 1000);`;
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {

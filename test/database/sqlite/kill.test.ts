@@ -1,4 +1,4 @@
-/** `node test/database/kill.test.ts 100` does a hundred rounds. */
+/** `node test/database/sqlite/kill.test.ts 100` does a hundred rounds. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { directly, folder, names, open } from './support.ts';
+import { temporaryFolder } from '../../helpers/folder.ts';
+import { names } from '../support.ts';
+import { directly, open } from './support.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 
 test(`kill -9 under load, ${rounds} rounds: nothing acknowledged is lost, and the file is sound`, async t => {
-  const path = join(folder(t), 'plinth.db');
+  const path = join(temporaryFolder(t), 'plinth.db');
   const acknowledged: string[] = [];
   for (let round = 0; round < rounds; round++) {
     acknowledged.push(...(await killed(path, 'honest', `${round}`, 200 + ((round * 397) % 1500))));
@@ -29,7 +31,7 @@ test(`kill -9 under load, ${rounds} rounds: nothing acknowledged is lost, and th
 });
 
 test('control: acknowledging before the commit loses some', async t => {
-  const path = join(folder(t), 'plinth.db');
+  const path = join(temporaryFolder(t), 'plinth.db');
   const acknowledged = await killed(path, 'early', 'x', 100);
   const { database } = await open(t, {}, path);
   const found = new Set(await names(database));

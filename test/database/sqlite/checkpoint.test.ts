@@ -3,8 +3,9 @@ import { statSync } from 'node:fs';
 import { mock, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
-import type { Database } from '../../src/database.ts';
-import { directly, names, open, user } from './support.ts';
+import type { Database } from '../../../src/database.ts';
+import { names, user } from '../support.ts';
+import { directly, open } from './support.ts';
 
 test('the log is copied back and starts anew, by a thread that ends when there is no more to do', async t => {
   mock.timers.enable({ apis: ['setTimeout'] });

@@ -1,6 +1,6 @@
 /**
  * Power loss with checkpoints and with the log starting anew, from what a real process asked of the kernel:
- * `node test/database/trace-power-loss.ts [crashes] [seed]`. `strace` records every write and sync of the database and its log; at
+ * `node test/database/sqlite/trace-power-loss.ts [crashes] [seed]`. `strace` records every write and sync of the database and its log; at
  * random moments the disk then holds what a finished sync covered and, of later writes, any sectors. Each such disk is
  * opened: everything acknowledged is there and the file is sound. The control ignores every
  * `fdatasync` and has to lose something. Not part of the suite: `strace` is not everywhere.
@@ -10,8 +10,9 @@ import { createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { openDatabase } from '../../src/database.ts';
-import { directly, names, randomFrom } from './support.ts';
+import { openDatabase } from '../../../src/database.ts';
+import { names, randomFrom } from '../support.ts';
+import { directly } from './support.ts';
 
 type End = '' | '-wal';
 type Event =
@@ -51,8 +52,8 @@ async function record(): Promise<Event[]> {
   const path = join(folder, 'plinth.db');
   const script = `
     import { writeSync } from 'node:fs';
-    import { openDatabase } from '${new URL('../../src/database.ts', import.meta.url)}';
-    import { user } from '${new URL('./support.ts', import.meta.url)}';
+    import { openDatabase } from '${new URL('../../../src/database.ts', import.meta.url)}';
+    import { user } from '${new URL('../support.ts', import.meta.url)}';
     const database = await openDatabase('sqlite:${path}');
     await Promise.all(Array.from({ length: 8 }, async (_, me) => {
       for (let n = 0; n < 100; n++) {

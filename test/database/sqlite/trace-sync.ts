@@ -1,6 +1,6 @@
 /**
  * Shows with `strace` what a real process asks the kernel for around one acknowledged write, in order:
- * `node test/database/trace-sync.ts`. Fails unless a sync of the log that began after the commit's last write to it has
+ * `node test/database/sqlite/trace-sync.ts`. Fails unless a sync of the log that began after the commit's last write to it has
  * ended before the answer is written. Not part of the suite: `strace` is not everywhere.
  */
 import { spawnSync } from 'node:child_process';
@@ -12,8 +12,8 @@ const folder = mkdtempSync(join(tmpdir(), 'plinth-trace-'));
 const log = join(folder, 'trace');
 const script = `
   import { writeSync } from 'node:fs';
-  import { openDatabase } from '${new URL('../../src/database.ts', import.meta.url)}';
-  import { insertUser } from '${new URL('./support.ts', import.meta.url)}';
+  import { openDatabase } from '${new URL('../../../src/database.ts', import.meta.url)}';
+  import { insertUser } from '${new URL('../support.ts', import.meta.url)}';
   const database = await openDatabase('sqlite:${join(folder, 'plinth.db')}');
   for (let n = 0; n < 20; n++) {
     writeSync(1, 'asked\\n');

@@ -8,8 +8,10 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { isUniqueViolation, openDatabase } from '../../src/database.ts';
-import { directly, folder, insertUser, names, open, randomFrom } from './support.ts';
+import { isUniqueViolation, openDatabase } from '../../../src/database.ts';
+import { temporaryFolder } from '../../helpers/folder.ts';
+import { insertUser, names, randomFrom } from '../support.ts';
+import { directly, open } from './support.ts';
 
 test('power loss at any moment loses nothing that was acknowledged', async t => {
   let told = 0;
@@ -37,7 +39,7 @@ async function run(t: TestContext, seed: number, order: 'sync, then acknowledge'
   const random = randomFrom(seed);
   const { database: first, path } = await open(t);
   await first.close();
-  const pristine = join(folder(t), 'pristine.db');
+  const pristine = join(temporaryFolder(t), 'pristine.db');
   copyFileSync(path, pristine);
 
   const log = () => readFileSync(`${path}-wal`);
@@ -82,7 +84,7 @@ async function run(t: TestContext, seed: number, order: 'sync, then acknowledge'
 
   const crashes: Crash[] = [];
   for (const image of images) {
-    const survivor = join(folder(t), 'data', 'plinth.db');
+    const survivor = join(temporaryFolder(t), 'data', 'plinth.db');
     mkdirSync(join(survivor, '..'));
     copyFileSync(pristine, survivor);
     writeFileSync(`${survivor}-wal`, torn(image.durable, image.written, random));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { CompiledQuery } from 'kysely';
-import { maxStatements, SqliteConnection } from '../../src/database/sqlite/connection.ts';
+import { maxStatements, SqliteConnection } from '../../../src/database/sqlite/connection.ts';
 
 test('a statement is prepared once for each text, and not kept for ever', async () => {
   let prepared = 0;

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { DatabaseRefused, openDatabase } from '../../src/database.ts';
-import { directly, fingerprint, folder, insertUser, open, user } from './support.ts';
+import { DatabaseRefused, openDatabase } from '../../../src/database.ts';
+import { temporaryFolder } from '../../helpers/folder.ts';
+import { insertUser, user } from '../support.ts';
+import { directly, fingerprint, open } from './support.ts';
 
 const refusals: { name: string; make: (path: string) => void; reason: RegExp }[] = [
   {
@@ -84,7 +86,7 @@ test('refused and left alone: newer, known only from a log that a crash left beh
   const { database, path } = await open(t);
   await insertUser(database, 'ada');
   directly(path, raw => raw.exec("insert into migrations values ('9999_roles', 1)"));
-  const crashed = join(folder(t), 'plinth.db');
+  const crashed = join(temporaryFolder(t), 'plinth.db');
   for (const end of ['', '-wal']) copyFileSync(path + end, crashed + end);
   const before = fingerprint(join(crashed, '..'));
   await assert.rejects(openDatabase(`sqlite:${crashed}`), /is newer than this program/);

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Database, DatabaseUnavailable, isUniqueViolation } from '../../src/database.ts';
-import { insertUser, names, open } from './support.ts';
+import { type Database, DatabaseUnavailable, isUniqueViolation } from '../../../src/database.ts';
+import { insertUser, names } from '../support.ts';
+import { open } from './support.ts';
 
 test('a commit is acknowledged by the end of a sync that began after it; many share one', async t => {
   const { events, told, database, finish } = await openHeld(t);

@@ -1,0 +1,32 @@
+/**
+ * Every test on SQLite, then those that have to do with a database on PostgreSQL: `node test/run.ts [ENGINE] [FILE …]`.
+ * All files share one PostgreSQL server, on which each test has databases of its own.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { startPostgres } from './helpers/postgres/start.ts';
+import { type EngineName, enginesOf, testFiles } from './helpers/suites.ts';
+
+const [first = '', ...rest] = process.argv.slice(2);
+const only = first === 'sqlite' || first === 'postgres' ? first : undefined;
+const named = only ? rest : process.argv.slice(2);
+const files = named.length > 0 ? named : testFiles();
+
+if (only !== 'postgres') await runOn('sqlite', 'sqlite');
+if (only !== 'sqlite') {
+  const server = await startPostgres();
+  await runOn('postgres', server.url);
+  await server.end();
+}
+
+async function runOn(engine: EngineName, database: string): Promise<void> {
+  const chosen = files.filter(file => enginesOf(file).includes(engine));
+  if (chosen.length === 0) return;
+  process.stdout.write(`\n${engine}: ${chosen.length} files\n`);
+  const tests = spawn(process.execPath, ['--test', '--test-concurrency=2', ...chosen], {
+    env: { ...process.env, TEST_DATABASE: database },
+    stdio: 'inherit',
+  });
+  const [code] = await once(tests, 'close');
+  if (code !== 0) process.exitCode = 1;
+}
