@@ -19,6 +19,7 @@ import { type Database, DatabaseUnavailable } from './database.ts';
 import { docsRoutes } from './docs.ts';
 import { type Problem, unavailable } from './errors.ts';
 import { healthRoutes } from './health.ts';
+import { boundRequests } from './http/bounds.ts';
 import { allowOrigins } from './http/cors.ts';
 import { drainOnClose } from './http/drain.ts';
 import { setHeaders } from './http/headers.ts';
@@ -29,7 +30,7 @@ import { logRequests } from './http/request-log.ts';
 import { validatorCompiler } from './http/validation.ts';
 import type { Log } from './log.ts';
 import { describeRoutes } from './openapi.ts';
-import { createServer } from './server.ts';
+import { bodyLimit, createServer, fixedLimits, type Limits } from './server.ts';
 import { createAccounts } from './users/accounts.ts';
 import { loadBlocklist } from './users/blocklist.ts';
 import { userRoutes } from './users/routes.ts';
@@ -47,17 +48,26 @@ export interface World {
   readonly clock: Clock;
   /** Milliseconds on a clock that never jumps; the system's where none is given. */
   readonly monotonic?: () => number;
+  /** Instead of those that the settings give, so that a test need not wait for them. */
+  readonly limits?: Partial<Limits>;
   readonly log: Log;
 }
 
 /** Builds the service; `listen` starts it. Closing it closes neither the database nor the hashing engine. */
 export async function buildApp(world: World): Promise<FastifyInstance> {
   const { config, database, vault, clock, log } = world;
-  const app = createServer(log, config.trustedProxies);
+  const limits: Limits = {
+    ...fixedLimits,
+    connections: config.maxConnections,
+    keepAliveTimeout: config.keepAliveTimeout * 1000,
+    ...world.limits,
+  };
+  const app = createServer({ log, trustedProxies: config.trustedProxies, limits });
 
   // What holds for every route that follows.
   app.setValidatorCompiler(validatorCompiler);
   setHeaders(app);
+  boundRequests(app, bodyLimit);
   if (config.corsOrigins.length > 0) await allowOrigins(app, config.corsOrigins);
   requireDeclaredAccess(app);
   answerProblems(app, translate);

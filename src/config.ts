@@ -5,6 +5,10 @@ export interface Config {
   readonly environment: 'production' | 'development' | 'test';
   readonly host: string;
   readonly port: number;
+  /** Connections at once. */
+  readonly maxConnections: number;
+  /** Seconds after which an idle connection is closed. */
+  readonly keepAliveTimeout: number;
   readonly databaseUrl: string;
   /** Undefined: it lies in a file beside the database. */
   readonly secret: Uint8Array | undefined;
@@ -65,6 +69,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     environment: mode,
     host: setting('HOST', '127.0.0.1', hostName, 'an IP address or host name'),
     port: whole('PORT', 3000, 0, 65_535),
+    maxConnections: whole('MAX_CONNECTIONS', 15_000, 1, 1_000_000),
+    keepAliveTimeout: whole('KEEP_ALIVE_TIMEOUT', 65, 1, 3600, ' of seconds'),
     databaseUrl: setting(
       'DATABASE_URL',
       'sqlite:data/plinth.db',

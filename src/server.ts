@@ -1,17 +1,47 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
-import { answerClientError, answerFrameworkError } from './http/problems.ts';
+import { limitConnections } from './http/connections.ts';
+import { answerClientError, refuseTunnel } from './http/parser-errors.ts';
+import { answerFrameworkError } from './http/problems.ts';
 import { requestId } from './http/request-id.ts';
 import type { Routes } from './http/routes.ts';
 
-/** Bytes of a body. */
-const bodyLimit = 16_384;
+/** What one connection may take of us. Times in milliseconds. */
+export interface Limits {
+  /** Connections at once; one more is closed as soon as it is there. */
+  readonly connections: number;
+  /** From the first byte of a request, or from the connection, until its headers are there. */
+  readonly headersTimeout: number;
+  /** The same, until the whole request is there. */
+  readonly requestTimeout: number;
+  /** Of an answer of which the client takes nothing. A second one passes where the first began half-way. */
+  readonly stallTimeout: number;
+  /** Between an answer and the next request. */
+  readonly keepAliveTimeout: number;
+  /** How often the times are looked at. */
+  readonly checkEvery: number;
+}
 
-/**
- * Fastify with every limit said out loud, so that no upgrade moves one silently. Times in milliseconds: headers have to
- * be there after 10 s, the whole request after 15 s; an idle connection is closed after 65 s, longer than the usual
- * proxy keeps one, so that the proxy and not we decide. `trustedProxies`: whose `X-Forwarded-For` counts.
- */
-export function createServer(log: FastifyBaseLogger, trustedProxies: readonly string[]): Routes {
+/** Those that no setting moves. A slow header, body or reader is gone after 15 s, whatever the phase of the looks. */
+export const fixedLimits = {
+  headersTimeout: 10_000,
+  requestTimeout: 12_000,
+  stallTimeout: 6000,
+  checkEvery: 1000,
+} as const;
+
+/** Bytes of a body. */
+export const bodyLimit = 16_384;
+
+interface ServerOptions {
+  readonly log: FastifyBaseLogger;
+  /** Whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly string[];
+  readonly limits: Limits;
+}
+
+/** Fastify with every limit said out loud, so that no upgrade moves one silently. */
+export function createServer({ log, trustedProxies, limits }: ServerOptions): Routes {
   return Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -20,19 +50,42 @@ export function createServer(log: FastifyBaseLogger, trustedProxies: readonly st
     genReqId: requestId,
     requestIdHeader: false,
     bodyLimit,
-    keepAliveTimeout: 65_000,
-    requestTimeout: 15_000,
-    http: {
-      headersTimeout: 10_000,
-      connectionsCheckingInterval: 1000,
-      maxHeaderSize: 16_384,
-      requireHostHeader: false,
-    },
     // A request that comes on an open connection during the shutdown is served like those before it.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 100 },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: answerClientError,
+    serverFactory: handler => createHttpServer(handler, limits, log),
   });
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+function createHttpServer(handler: Handler, limits: Limits, log: FastifyBaseLogger): Server {
+  // Not imported: see http/status-codes.ts.
+  const server = process.getBuiltinModule('node:http').createServer(
+    {
+      headersTimeout: limits.headersTimeout,
+      requestTimeout: limits.requestTimeout,
+      keepAliveTimeout: limits.keepAliveTimeout,
+      connectionsCheckingInterval: limits.checkEvery,
+      // Bytes of the request line and the headers together.
+      maxHeaderSize: 16_384,
+      // Answered as every other error; see http/problems.ts.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      shouldUpgradeCallback: () => false,
+    },
+    handler,
+  );
+  // Beyond its own count Node drops headers silently; http/bounds.ts refuses far fewer.
+  server.maxHeadersCount = 2000;
+  // No idle time of a socket but those above: a hash may be waited for in silence.
+  server.timeout = 0;
+  server.on('connect', refuseTunnel);
+  // An expectation that we do not know is one that we need not meet (RFC 9110, section 10.1.1).
+  server.on('checkExpectation', handler);
+  limitConnections(server, limits, log);
+  return server;
 }

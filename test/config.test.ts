@@ -9,6 +9,8 @@ test('without any setting, the defaults of the documentation', () => {
     environment: 'production',
     host: '127.0.0.1',
     port: 3000,
+    maxConnections: 15_000,
+    keepAliveTimeout: 65,
     databaseUrl: 'sqlite:data/plinth.db',
     secret: undefined,
     previousSecret: undefined,

@@ -1,13 +1,10 @@
-import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Code, Problem } from '../errors.ts';
 import { standardHeaders } from './headers.ts';
 import { watchMethods } from './methods.ts';
-import { requestId } from './request-id.ts';
 import type { Routes } from './routes.ts';
-import { STATUS_CODES } from './status-codes.ts';
 
-const mediaType = 'application/problem+json; charset=utf-8';
+export const problemType = 'application/problem+json; charset=utf-8';
 
 /** Turns an error of a feature or library into a `Problem`, or gives undefined when it does not know it. */
 export type Translate = (error: unknown) => Problem | undefined;
@@ -15,11 +12,6 @@ export type Translate = (error: unknown) => Problem | undefined;
 /** One answer for every error that reaches Fastify: a `Problem` as it is, everything else by `toProblem`. */
 export function answerProblems(app: Routes, translate: Translate): void {
   const allowedAt = watchMethods(app);
-  // Node would answer this one without a body.
-  app.addHook('onRequest', ({ raw }, _, done) => {
-    const bare = raw.headers.host === undefined && raw.httpVersion === '1.1';
-    done(bare ? new Problem('malformed_request', 'HTTP/1.1 needs a Host header.') : undefined);
-  });
   app.setErrorHandler((error, request, reply) => {
     sendProblem(toProblem(error, translate), request, reply);
   });
@@ -36,8 +28,8 @@ function noRoute(allow: string | undefined): Problem {
 
 /** For errors that arise before Fastify has a route: a URL that cannot be decoded, a parameter that is too long. */
 export function answerFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  // No hook has run.
-  reply.headers(standardHeaders(request.id));
+  // No hook has run, so nobody has looked at how long a body there may be.
+  reply.headers({ ...standardHeaders(request.id), connection: 'close' });
   sendProblem(new Problem('malformed_request', 'The URL is malformed.', { cause: error }), request, reply);
 }
 
@@ -50,7 +42,7 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
   void reply
     .code(problem.status)
     .headers(problem.headers)
-    .header('content-type', mediaType)
+    .header('content-type', problemType)
     .serializer(JSON.stringify)
     .send(problem.toBody(request.id));
 }
@@ -78,36 +70,4 @@ function toProblem(error: unknown, translate: Translate): Problem {
 function errorCode(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : '';
   return typeof code === 'string' ? code : '';
-}
-
-const parserProblems: Readonly<Record<string, readonly [Code, string]>> = {
-  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request line and headers are larger than 16 KiB.'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive.'],
-};
-
-/** For what Node's HTTP parser refuses: there is no request yet, only a socket, and nothing after it can be trusted. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [code, detail] = parserProblems[error.code ?? ''] ?? [
-    'malformed_request',
-    'This is not HTTP as we know it.',
-  ];
-  const problem = new Problem(code, detail);
-  const id = requestId({ headers: {} });
-  const body = JSON.stringify(problem.toBody(id));
-  socket.end(
-    [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-      ...Object.entries(standardHeaders(id)).map(([name, value]) => `${name}: ${value}`),
-      `content-type: ${mediaType}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-    () => socket.destroy(),
-  );
 }

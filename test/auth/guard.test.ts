@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { buildApp } from '../../src/app.ts';
 import { requireDeclaredAccess } from '../../src/http/policy.ts';
-import { createServer } from '../../src/server.ts';
+import { createServer, fixedLimits } from '../../src/server.ts';
 import { startApp } from '../helpers/app.ts';
 import { routesOf } from '../helpers/routes.ts';
 
@@ -30,7 +30,8 @@ test('every registered route but the open ones asks for a token, before it looks
 
 test('a route without a declared policy stops the start', async t => {
   const { world } = await startApp(t);
-  const app = createServer(world.log, []);
+  const limits = { ...fixedLimits, connections: 10, keepAliveTimeout: 1000 };
+  const app = createServer({ log: world.log, trustedProxies: [], limits });
   requireDeclaredAccess(app);
   assert.throws(() => app.get('/bare', async () => 'open'), /GET \/bare declares no access/);
   assert.throws(

@@ -1,0 +1,69 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../errors.ts';
+import { refuseSocket } from './parser-errors.ts';
+import type { Routes } from './routes.ts';
+
+const maxHeaders = 100;
+
+/** Bytes on the wire beyond those of the body: sizes, extensions and trailers of chunks. */
+const maxFraming = 16_384;
+
+/**
+ * Refuses what no request needs, before anything else looks at it, and never reads to the end what is not wanted: Node
+ * would, however long it is, to have the connection for the next request. `bodyLimit`: bytes.
+ */
+export function boundRequests(app: Routes, bodyLimit: number): void {
+  const tooLarge = (): Problem =>
+    new Problem('payload_too_large', `The body is larger than ${bodyLimit / 1024} KiB.`);
+  app.addHook('onRequest', (request, reply, done) => {
+    const { 'transfer-encoding': chunked, 'content-length': length = 0, upgrade } = request.headers;
+    const tooLong = Number(length) > bodyLimit;
+    if (tooLong || chunked !== undefined) closeUnlessRead(request, reply);
+    // What follows a wish for another protocol, which is not granted, may be in that protocol.
+    if (upgrade !== undefined) reply.raw.shouldKeepAlive = false;
+    if (chunked !== undefined) boundWire(request, bodyLimit + maxFraming, tooLarge);
+    done(tooLong ? tooLarge() : faultOf(request));
+  });
+}
+
+function faultOf({ raw, headers }: FastifyRequest): Problem | undefined {
+  const { rawHeaders, httpVersion } = raw;
+  // Names and values by turns.
+  if (rawHeaders.length > 2 * maxHeaders)
+    return new Problem('headers_too_large', `The request has more than ${maxHeaders} headers.`);
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return malformed('This is HTTP/1.1.');
+  const { 'transfer-encoding': coding = 'chunked', host = '' } = headers;
+  if (coding.toLowerCase() !== 'chunked') return malformed('The one transfer coding here is chunked.');
+  // Node would answer the lack of it without a body, and take the first of two.
+  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.length === 4 && /host/i.test(name));
+  const fits = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0');
+  return fits && !/[\s/@?#\\]/.test(host) ? undefined : malformed('HTTP/1.1 needs one Host header.');
+}
+
+/** What one reader takes for the end of this request, another may not: it is the last of its connection. */
+function malformed(detail: string): Problem {
+  return new Problem('malformed_request', detail, { headers: { connection: 'close' } });
+}
+
+/** The connection ends as soon as the answer is out, unless the whole body has been read by then. */
+export function closeUnlessRead({ raw }: FastifyRequest, { raw: answer }: FastifyReply): void {
+  const { shouldKeepAlive } = answer;
+  const close = (): void => void raw.socket.destroy();
+  answer.shouldKeepAlive = false;
+  answer.once('finish', close);
+  raw.once('end', () => {
+    answer.shouldKeepAlive = shouldKeepAlive;
+    answer.off('finish', close);
+  });
+}
+
+/** What chunks are wrapped in never gets to a handler, and Node bounds only some of it. */
+function boundWire({ raw }: FastifyRequest, limit: number, problem: () => Problem): void {
+  const { socket } = raw;
+  const end = socket.bytesRead + limit;
+  const look = (): void => {
+    if (socket.bytesRead > end) refuseSocket(socket, problem());
+  };
+  socket.on('data', look);
+  raw.once('close', () => socket.off('data', look));
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Code, Problem } from '../errors.ts';
+import { standardHeaders } from './headers.ts';
+import { problemType } from './problems.ts';
+import { requestId } from './request-id.ts';
+import { STATUS_CODES } from './status-codes.ts';
+
+// Not imported: see status-codes.ts.
+const { ServerResponse: Answer } = process.getBuiltinModule('node:http');
+
+const problems: Readonly<Record<string, readonly [Code, string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request line and headers are larger than 16 KiB.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['payload_too_large', 'The extensions of a chunk are too large.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive.'],
+};
+
+/** For what Node's HTTP parser refuses: there is no request, only a socket. */
+export function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
+  // More than the one request that was to be the last; its answer is on the way.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return;
+  if (error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [code, detail] = problems[error.code ?? ''] ?? [
+    'malformed_request',
+    'This is not HTTP as we know it.',
+  ];
+  refuseSocket(socket, new Problem(code, detail));
+}
+
+/** CONNECT asks for a tunnel, which there is none of. Node has taken the socket out of HTTP by now. */
+export function refuseTunnel(_: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => undefined);
+  refuseSocket(socket, new Problem('malformed_request', 'There are no tunnels here.'));
+}
+
+/**
+ * The last answer of a connection: nothing after it can be trusted. While the answer to a request that is here in full
+ * is due, that one is the last, because this one would be taken for it.
+ */
+export function refuseSocket(socket: Duplex, problem: Problem): void {
+  const due = answerOf(socket);
+  if (due?.req.complete && !due.headersSent) {
+    due.shouldKeepAlive = false;
+    return;
+  }
+  if (due?.headersSent || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const id = requestId({ headers: {} });
+  const body = JSON.stringify(problem.toBody(id));
+  socket.write(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      ...Object.entries(standardHeaders(id)).map(([name, value]) => `${name}: ${value}`),
+      `content-type: ${problemType}`,
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+    () => socket.destroy(),
+  );
+}
+
+/** Node keeps the answer that is being made at the socket; its own handler of these errors looks there too. */
+function answerOf(socket: Duplex): ServerResponse | undefined {
+  const answer = '_httpMessage' in socket ? socket._httpMessage : undefined;
+  return answer instanceof Answer ? answer : undefined;
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { buildApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { fixedLimits, type Limits } from '../../src/server.ts';
+import { startApp } from '../helpers/app.ts';
+import { Client } from '../helpers/client.ts';
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+const post = 'POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+
+/** How a client holds on: what it sends at once, and what over and over. A reader that takes nothing sends no more. */
+const ways: readonly (readonly [name: string, first: string, drip: string])[] = [
+  ['says nothing', '', ''],
+  ['sends its headers one by one', 'GET /me HTTP/1.1\r\nhost: x\r\n', 'x: y\r\n'],
+  ['sends its body byte by byte', `${post}content-length: 10000\r\n\r\n`, ' '],
+  ['sends its body in small chunks', `${post}transfer-encoding: chunked\r\n\r\n`, '1\r\n \r\n'],
+  ['never sends its body', `${post}content-length: 10\r\n\r\n`, ''],
+  ['sends a body that nobody wants', 'PATCH /me HTTP/1.1\r\nhost: x\r\ncontent-length: 10000\r\n\r\n', 'x'],
+  ['takes no answer', get('/docs/swagger-ui.js').repeat(10), ''],
+  ['is idle after its request', get('/health/live'), ''],
+];
+
+const short: Partial<Limits> = {
+  headersTimeout: 700,
+  requestTimeout: 800,
+  stallTimeout: 100,
+  keepAliveTimeout: 200,
+  checkEvery: 50,
+};
+
+test('of 200 clients each that is slow is cut off, and those beside are served', async t => {
+  const { client, port, open } = await start(t, short);
+  const { token } = await client.person();
+  const ask = async () => assert.equal((await client.get('/me', { token })).status, 200);
+  const ports = new Set<number | undefined>();
+  for (const [, first, drip] of ways) {
+    const slow = Array.from({ length: 25 }, () => hold(t, port, first, drip));
+    await Promise.all(slow.map(socket => once(socket, 'connect')));
+    for (const { localPort } of slow) ports.add(localPort);
+    await ask();
+  }
+  const theirs = () => [...open].filter(({ remotePort }) => ports.has(remotePort));
+  while (theirs().length > 0) await ask();
+});
+
+test('with the limits of an operator who has set none, the same clients are there still', async t => {
+  const { client, port, open } = await start(t, {});
+  const slow = ways.map(([, first, drip]) => hold(t, port, first, drip));
+  while (open.size < ways.length) await client.get('/health/live');
+  await new Promise(resolve => setTimeout(resolve, 1000));
+  assert.ok(open.size >= ways.length);
+  // A service that stops waits for them.
+  for (const socket of slow) socket.destroy();
+});
+
+test('a slow header, body or reader is gone within 15 seconds, and an idle connection after 65', () => {
+  const { headersTimeout, requestTimeout, stallTimeout, checkEvery } = fixedLimits;
+  assert.ok(headersTimeout + checkEvery <= 15_000);
+  assert.ok(requestTimeout + checkEvery <= 15_000);
+  // The timer of a socket runs twice where some of the answer was taken at first.
+  assert.ok(2 * stallTimeout + checkEvery <= 15_000);
+  assert.equal(readConfig({}).keepAliveTimeout, 65);
+});
+
+test('there are so many connections and no more, and idle ones make place', async t => {
+  const { port, open, app, logged } = await start(t, { connections: 10, checkEvery: 50 });
+  const idle = Array.from({ length: 10 }, () => hold(t, port, get('/health/live'), ''));
+  await Promise.all(idle.map(socket => once(socket, 'data')));
+  const refused = hold(t, port, get('/health/live'), '');
+  await once(app.server, 'drop');
+  await once(refused, 'close');
+  assert.equal(refused.bytesRead, 0);
+  while (open.size > 0) await new Promise(setImmediate);
+  const served = hold(t, port, get('/health/live'), '');
+  await once(served, 'data');
+  const [line] = logged.filter(({ dropped }) => dropped !== undefined);
+  assert.deepEqual([line?.['dropped'], line?.['connections']], [1, 10]);
+});
+
+/** A connection that sends this, and then that again and again until it ends. */
+function hold(t: TestContext, port: number, first: string, drip: string): Socket {
+  // It reads at the beginning only, so that what comes later fills the buffers.
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  socket.write(first);
+  const timer = drip === '' ? undefined : setInterval(() => socket.write(drip), 20);
+  socket.on('close', () => clearInterval(timer));
+  t.after(() => socket.destroy());
+  return socket;
+}
+
+async function start(t: TestContext, limits: Partial<Limits>) {
+  const { world, logged } = await startApp(t);
+  const app = await buildApp({ ...world, limits });
+  t.after(() => app.close());
+  const open = new Set<Socket>();
+  app.server.on('connection', socket => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  return { app, port, open, logged, client: new Client(`http://127.0.0.1:${port}`) };
+}
