@@ -1,6 +1,8 @@
 import { systemClock } from './clock.ts';
+import { backup } from './commands/backup.ts';
 import { type Command, CommandRefused, type Context, entry, UsageFault } from './commands/command.ts';
 import { keyCommands } from './commands/keys.ts';
+import { restore } from './commands/restore.ts';
 import { reencrypt } from './commands/secret.ts';
 import { ConfigFaults, readConfig } from './config.ts';
 import { DatabaseRefused, DatabaseUnavailable } from './database.ts';
@@ -8,7 +10,7 @@ import { readEnvironment } from './environment.ts';
 import { SecretRefused } from './secret.ts';
 
 /** The table of commands, in the order of the help. */
-const commands: readonly Command[] = [...keyCommands, reencrypt];
+const commands: readonly Command[] = [...keyCommands, reencrypt, backup, restore];
 
 const usage = `npm run plinth -- COMMAND, with the settings of the service:
 
@@ -28,6 +30,7 @@ process.exitCode = await main(process.argv.slice(3), {
   config: () => readConfig(readEnvironment()),
   clock: systemClock,
   write: line => void process.stdout.write(`${line}\n`),
+  terminal: process.stderr,
 });
 
 /** The exit code. */

@@ -26,9 +26,24 @@ export class SecretRefused extends Error {
 export function secretBeside(databaseUrl: string): Uint8Array {
   const path = databaseUrl.slice('sqlite:'.length);
   if (path === ':memory:') return randomBytes(32);
-  const file = join(dirname(path), 'secret');
+  return access(fileOfSecret(databaseUrl), file => readOrMake(file, path));
+}
+
+/** The same, but never made: for what belongs to a secret already. */
+export function existingSecret(databaseUrl: string): Uint8Array {
+  return access(fileOfSecret(databaseUrl), file => {
+    if (existsSync(file)) return read(file);
+    throw new SecretRefused(`the secret ${file} is not there: bring it back or set SECRET`);
+  });
+}
+
+export function fileOfSecret(databaseUrl: string): string {
+  return join(dirname(databaseUrl.slice('sqlite:'.length)), 'secret');
+}
+
+function access(file: string, work: (file: string) => Uint8Array): Uint8Array {
   try {
-    return readOrMake(file, path);
+    return work(file);
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error;
     throw new SecretRefused(`the secret ${file} cannot be read or made: ${error.message}`, { cause: error });
@@ -44,6 +59,10 @@ function readOrMake(file: string, path: string): Uint8Array {
     }
     makeSecret(file);
   }
+  return read(file);
+}
+
+function read(file: string): Uint8Array {
   const secret = parseSecret(readFileSync(file, 'utf8').trimEnd());
   if (!secret) throw new SecretRefused(`${file} does not hold at least 32 random bytes in base64url`);
   return secret;

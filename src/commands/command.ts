@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { Terminal } from './progress.ts';
 
 /** What an operator can have done, as the table of commands has it. */
 export interface Command {
@@ -19,6 +20,8 @@ export interface Context {
   readonly clock: Clock;
   /** A line of the answer, to standard output. */
   readonly write: (line: string) => void;
+  /** Where progress is shown: standard error. */
+  readonly terminal: Terminal;
 }
 
 /** The words after a command are not what it takes. */

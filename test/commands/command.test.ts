@@ -9,6 +9,7 @@ const nothing: Context = {
   config: () => assert.fail('it looked at the settings'),
   clock: () => new Date(0),
   write: line => assert.fail(line),
+  terminal: { write: text => assert.fail(text) },
 };
 
 const sample = (run: (input: object) => void) =>

@@ -1,4 +1,4 @@
-import { DatabaseUnavailable, UniqueViolation } from '../errors.ts';
+import { DatabaseRefused, DatabaseUnavailable, UniqueViolation } from '../errors.ts';
 
 // https://sqlite.org/rescode.html; the lower eight bits are the kind.
 const BUSY = 5;
@@ -34,13 +34,26 @@ export function isDamage(error: unknown): boolean {
   return (resultCode(error) & 0xff) === CORRUPT;
 }
 
+/** What SQLite says of a file that it can make nothing of. */
+export function isUnreadable(error: unknown): boolean {
+  return isDamage(error) || (resultCode(error) & 0xff) === NOTADB;
+}
+
 /** SQLite itself could not sync a file: what was written before may be lost, whatever a later sync says. */
 export function isSyncFailure(error: unknown): boolean {
   return resultCode(error instanceof DatabaseUnavailable ? error.cause : error) === IOERR_FSYNC;
 }
 
+/** What to throw where work with a file failed: a refusal that says which, `what`, or what the failure means elsewhere. */
+export function failureOf(what: string, error: unknown): unknown {
+  const reason = error instanceof DatabaseRefused ? error.message : refusal(error);
+  return reason === undefined
+    ? translated(error)
+    : new DatabaseRefused(`${what} ${reason}`, { cause: error });
+}
+
 /** Why a file cannot be worked with, as the end of a sentence about it; undefined for what is no error of SQLite. */
-export function refusal(error: unknown): string | undefined {
+function refusal(error: unknown): string | undefined {
   if (!(error instanceof Error) || resultCode(error) === 0) return undefined;
   const kind = resultCode(error) & 0xff;
   if (kind === NOTADB) return 'is not an SQLite database, or its header is damaged';

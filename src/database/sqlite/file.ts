@@ -9,7 +9,7 @@ import { Checkpointer } from './checkpointer.ts';
 import { SqliteConnection } from './connection.ts';
 import { createFile, syncFolders } from './create.ts';
 import type { Parts } from './engine.ts';
-import { inspect } from './inspect.ts';
+import { acceptAny, inspect } from './inspect.ts';
 import { migrate } from './migrate.ts';
 import { Mutex } from './mutex.ts';
 import { patience, untilFree, type World } from './patience.ts';
@@ -26,7 +26,7 @@ export async function openFile(
 ): Promise<Parts> {
   const path = resolve(location);
   createFile(path);
-  await untilFree(() => inspect(path, migrations, options.accept), world.monotonic() + patience, world);
+  await inspect(path, migrations, options.accept ?? acceptAny, world);
 
   using opened = new DisposableStack();
   const writer = opened.use(new DatabaseSync(path, { timeout: 0 }));

@@ -6,15 +6,25 @@ import { DatabaseRefused } from '../errors.ts';
 import { type Migration, pendingMigrations } from '../migrations.ts';
 import { isDamage } from './failures.ts';
 import { applicationId } from './migrate.ts';
+import { patience, untilFree, type World } from './patience.ts';
 
 /**
- * Throws when the file is not one to work with, and changes nothing. Looks through SQLite alone: closing a file that
+ * Throws when the file is not one to work with, and changes nothing. Waits for one that is locked. Looks through SQLite alone: closing a file that
  * SQLite has open in this process would drop SQLite's locks.
  */
-export function inspect(
+export async function inspect(
   path: string,
   migrations: readonly Migration[],
-  accept: DatabaseOptions['accept'] = () => undefined,
+  accept: NonNullable<DatabaseOptions['accept']>,
+  world: World,
+): Promise<void> {
+  await untilFree(() => look(path, migrations, accept), world.monotonic() + patience, world);
+}
+
+function look(
+  path: string,
+  migrations: readonly Migration[],
+  accept: NonNullable<DatabaseOptions['accept']>,
 ): void {
   const pending = size(`${path}-wal`) > 0;
   const length = size(path);
@@ -40,7 +50,8 @@ export function inspect(
   examine(whole, migrations, accept);
 }
 
-function examine(
+/** Throws `DatabaseRefused` when it is neither empty nor ours, known and undamaged as far as a short look can tell. */
+export function examine(
   database: DatabaseSync,
   migrations: readonly Migration[],
   accept: NonNullable<DatabaseOptions['accept']>,
@@ -66,15 +77,18 @@ function examine(
   if (objection !== undefined) throw new DatabaseRefused(objection);
 }
 
+export const acceptAny = () => undefined;
+
 const smallestPage = 512;
 
 /** Bytes up to which every page is looked at; it takes about two milliseconds each MiB. */
 const checkedWhole = 64 * 2 ** 20;
 
-function number(database: DatabaseSync, sql: string): number {
+export function number(database: DatabaseSync, sql: string): number {
   return Number(Object.values(database.prepare(sql).get() ?? {})[0]);
 }
 
-function size(path: string): number {
+/** Bytes; 0 where there is no file. */
+export function size(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

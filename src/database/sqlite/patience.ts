@@ -8,6 +8,15 @@ export interface World {
   readonly random: () => number;
 }
 
+/** The real one, but for what is given. */
+export function worldWith({ now, monotonic, random }: Partial<World> = {}): World {
+  return {
+    now: now ?? (() => new Date()),
+    monotonic: monotonic ?? (() => performance.now()),
+    random: random ?? Math.random,
+  };
+}
+
 /** Milliseconds that one caller waits for a file that somebody else has locked. */
 export const patience = 2000;
 

@@ -1,82 +1,14 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { DatabaseRefused, openDatabase } from '../../../src/database.ts';
 import { temporaryFolder } from '../../helpers/folder.ts';
-import { insertUser, user } from '../support.ts';
+import { insertUser } from '../support.ts';
+import { closedDatabase, damages } from './damage.ts';
 import { directly, fingerprint, open } from './support.ts';
 
-const refusals: { name: string; make: (path: string) => void; reason: RegExp }[] = [
-  {
-    name: 'not SQLite',
-    make: path => writeFileSync(path, 'these are my notes\n'.repeat(1000)),
-    reason: /is not an SQLite database, or its header is damaged$/,
-  },
-  { name: 'a short file', make: path => writeFileSync(path, 'x'), reason: /is not an SQLite database/ },
-  {
-    name: "another application's database",
-    make: path => changed(path, 'pragma application_id = 12345'),
-    reason: /is not a Plinth database$/,
-  },
-  {
-    name: 'a database of nobody in particular',
-    make: path => changed(path, 'pragma application_id = 0'),
-    reason: /is not a Plinth database$/,
-  },
-  { name: 'a damaged header', make: path => flip(path, 0, 16), reason: /its header is damaged$/ },
-  { name: 'a page overwritten', make: path => flip(path, 4096, 512), reason: /is damaged: / },
-  { name: 'a page of people overwritten', make: path => flip(path, 4096 * 20, 512), reason: /is damaged: / },
-  { name: 'the end cut off', make: path => truncateSync(path, 4096 * 3), reason: /is damaged: / },
-  {
-    name: 'the end cut off within a page',
-    make: path => truncateSync(path, 4096 * 3 + 100),
-    reason: /is damaged: /,
-  },
-  {
-    name: 'cut down to a header',
-    make: path => truncateSync(path, 100),
-    reason: /is not an SQLite database, or was cut short$/,
-  },
-  {
-    name: 'emptied beside its log',
-    make: path => {
-      truncateSync(path, 0);
-      writeFileSync(`${path}-wal`, 'log');
-    },
-    reason: /is damaged: it is empty but its log is not$/,
-  },
-  {
-    name: 'no history',
-    make: path => changed(path, 'drop table migrations'),
-    reason: /is damaged: it has no history of migrations$/,
-  },
-  {
-    name: 'newer',
-    make: path => changed(path, "insert into migrations values ('9999_roles', 1)"),
-    reason: /is newer than this program: it has migration 9999_roles, the program ends at \d{4}_\w+$/,
-  },
-  {
-    name: 'a migration of the same number but another name',
-    make: path => changed(path, "update migrations set name = '0001_people' where name = '0001_accounts'"),
-    reason: /has another history: this program has no migration 0001_people$/,
-  },
-  {
-    name: 'a foreign migration before a newer one',
-    make: path => changed(path, "insert into migrations values ('0000_start', 1), ('9999_roles', 1)"),
-    reason: /has another history: this program has no migration 0000_start$/,
-  },
-  {
-    name: 'a folder',
-    make: path => {
-      rmSync(path);
-      mkdirSync(path);
-    },
-    reason: /cannot be opened: /,
-  },
-];
-
-for (const { name, make, reason } of refusals) {
+for (const { name, make, reason } of damages) {
   test(`refused and left alone: ${name}`, async t => {
     await refusedAndLeftAlone(await closedDatabase(t), make, reason);
   });
@@ -122,23 +54,4 @@ async function refusedAndLeftAlone(
     return true;
   });
   assert.deepEqual(fingerprint(join(path, '..')), before);
-}
-
-function changed(path: string, sql: string): void {
-  directly(path, raw => raw.exec(sql));
-}
-
-async function closedDatabase(t: TestContext): Promise<string> {
-  const { database, path } = await open(t);
-  const people = Array.from({ length: 400 }, (_, n) => user(`ada${n}`));
-  await database.transaction(tx => tx.insertInto('users').values(people).execute());
-  await database.close();
-  return path;
-}
-
-/** Inverts bytes. */
-function flip(path: string, offset: number, length: number): void {
-  const bytes = readFileSync(path);
-  for (let i = offset; i < offset + length; i++) bytes.writeUInt8(bytes.readUInt8(i) ^ 0xff, i);
-  writeFileSync(path, bytes);
 }
