@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { startPostgres } from './helpers/postgres/start.ts';
 import { type EngineName, enginesOf, testFiles } from './helpers/suites.ts';
 
@@ -11,6 +12,9 @@ const [first = '', ...rest] = process.argv.slice(2);
 const only = first === 'sqlite' || first === 'postgres' ? first : undefined;
 const named = only ? rest : process.argv.slice(2);
 const files = named.length > 0 ? named : testFiles();
+
+/** Every file is a process, and all load much the same: what is compiled once is kept where npm keeps such things. */
+const compiled = fileURLToPath(new URL('../node_modules/.cache/plinth-tests', import.meta.url));
 
 if (only !== 'postgres') await runOn('sqlite', 'sqlite');
 if (only !== 'sqlite') {
@@ -24,7 +28,7 @@ async function runOn(engine: EngineName, database: string): Promise<void> {
   if (chosen.length === 0) return;
   process.stdout.write(`\n${engine}: ${chosen.length} files\n`);
   const tests = spawn(process.execPath, ['--test', '--test-concurrency=2', ...chosen], {
-    env: { ...process.env, TEST_DATABASE: database },
+    env: { ...process.env, TEST_DATABASE: database, NODE_COMPILE_CACHE: compiled },
     stdio: 'inherit',
   });
   const [code] = await once(tests, 'close');

@@ -28,9 +28,14 @@ for (const place of places) {
     const selected = await database.db
       .selectFrom('users')
       .where('created_at', '<=', noon)
-      .select(({ fn }) => [fn.max('created_at').as('latest_at'), 'created_at as made', 'email as name_at'])
+      .select(['created_at as made', 'email as name_at'])
       .executeTakeFirstOrThrow();
-    assert.deepEqual({ ...selected }, { latest_at: noon, made: noon, name_at: 'ada@example.com' });
+    assert.deepEqual({ ...selected }, { made: noon, name_at: 'ada@example.com' });
+    const latest = await database.db
+      .selectFrom('users')
+      .select(({ fn }) => fn.max('created_at').as('latest_at'))
+      .executeTakeFirstOrThrow();
+    assert.deepEqual({ ...latest }, { latest_at: noon });
     const nobody = await database.db
       .selectFrom('users')
       .where('created_at', '<', noon)
@@ -97,7 +102,7 @@ for (const place of places) {
 
   test(`${place}: columns are what the schema says`, async t => {
     const { database } = await openAt(t, place);
-    const wrong = { ...user('ada'), created_at: 'yesterday' };
+    const wrong = { ...user('ada'), created_at: 'noon or so' };
     const insert = database.transaction(tx =>
       // @ts-expect-error a time is a Date
       tx.insertInto('users').values(wrong).execute(),
