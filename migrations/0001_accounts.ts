@@ -28,7 +28,7 @@ export async function up({ createTable, schema, types }: MigrationContext): Prom
   await createTable('signing_keys')
     .addColumn('id', types.text, column => column.primaryKey())
     .addColumn('algorithm', types.text, column => column.notNull())
-    .addColumn('public_jwk', types.text, column => column.notNull())
+    .addColumn('public_jwk', types.json, column => column.notNull())
     .addColumn('private_encrypted', types.text, column => column.notNull())
     .addColumn('created_at', types.time, column => column.notNull())
     .execute();

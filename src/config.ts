@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { addressForm, parseAddress } from './database/postgres/address.ts';
 
 /** Everything the operator can set. The only module that reads the environment; see `docs/settings.md`. */
 export interface Config {
@@ -10,6 +11,10 @@ export interface Config {
   /** Seconds after which an idle connection is closed. */
   readonly keepAliveTimeout: number;
   readonly databaseUrl: string;
+  /** Connections to PostgreSQL at most. */
+  readonly databasePool: number;
+  /** Whether the schema is brought up to date at the start, or has to be. */
+  readonly migrate: boolean;
   /** Undefined: it lies in a file beside the database. */
   readonly secret: Uint8Array | undefined;
   /** The one before it, while it is being replaced; see `docs/settings.md`. */
@@ -75,8 +80,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       'DATABASE_URL',
       'sqlite:data/plinth.db',
       databaseUrl,
-      'sqlite:PATH or sqlite::memory:',
+      `sqlite:PATH, sqlite::memory: or ${addressForm}`,
     ),
+    databasePool: whole('DATABASE_POOL', 10, 1, 200),
+    migrate: setting('MIGRATE', 'on', oneOf(switches), `one of ${switches.join(', ')}`) === 'on',
     secret: setting('SECRET', undefined, parseSecret, 'at least 32 random bytes in base64url'),
     previousSecret: setting('SECRET_PREVIOUS', undefined, parseSecret, 'the secret that SECRET replaces'),
     bcryptCost: whole('BCRYPT_COST', 12, mode === 'test' ? 4 : 10, 15),
@@ -103,19 +110,25 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ),
     logLevel: setting('LOG_LEVEL', 'info', oneOf(levels), `one of ${levels.join(', ')}`),
   });
+  if (parseAddress(config.databaseUrl) && !config.secret && environment['SECRET'] === undefined)
+    faults.push('SECRET: has to be set where the database is PostgreSQL');
   if (faults.length > 0) throw new ConfigFaults(faults);
   return config;
 }
 
 /** What was found, without what is secret in it: a database URL may hold a password. */
 function shown(name: string, text: string): string {
-  return name.startsWith('SECRET') ? 'what is set' : JSON.stringify(text.replace(/\/\/[^/]*@/, '//…@'));
+  if (name.startsWith('SECRET')) return 'what is set';
+  return JSON.stringify(
+    name === 'DATABASE_URL' ? text.replace(/\/\/.*@/s, '//…@').replace(/\?.*/s, '?…') : text,
+  );
 }
 
 /** Undefined means: not allowed. */
 type Parse<Value> = (text: string) => Value | undefined;
 
 const environments = ['production', 'development', 'test'] as const;
+const switches = ['on', 'off'] as const;
 const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const identifierForm = '1 to 200 printable ASCII characters without spaces';
 
@@ -146,7 +159,7 @@ function identifier(text: string): string | undefined {
 }
 
 function databaseUrl(text: string): string | undefined {
-  return /^sqlite:[^?#]+$/.test(text) ? text : undefined;
+  return /^sqlite:[^?#]+$/.test(text) || parseAddress(text) ? text : undefined;
 }
 
 /**

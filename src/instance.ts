@@ -1,4 +1,4 @@
-import type { Database, Queries, Transaction } from './database.ts';
+import { type Database, DatabaseRefused, type Queries, type Transaction } from './database.ts';
 import type { Vault } from './vault.ts';
 
 const name = 'secret_fingerprint';
@@ -11,13 +11,20 @@ export function checkSecret(facts: ReadonlyMap<string, string>, vault: Vault): s
     : 'was made with another secret: bring back the one it was made with, or give that one as SECRET_PREVIOUS';
 }
 
-/** Marks a new database as made with this secret. */
+/** Marks a new database as made with this secret. Throws `DatabaseRefused` when another node was first, with another. */
 export async function claimDatabase(database: Database, vault: Vault): Promise<void> {
   if (await findFingerprint(database.db)) return;
-  await database.transaction(async tx => {
-    if (await findFingerprint(tx)) return;
-    await tx.insertInto('instance').values({ name, value: vault.fingerprint }).execute();
-  });
+  const own = { name, value: vault.fingerprint };
+  await database.statement(tx =>
+    tx
+      .insertInto('instance')
+      .values(own)
+      .onConflict(conflict => conflict.column('name').doNothing())
+      .execute(),
+  );
+  const found = await findFingerprint(database.db);
+  const objection = checkSecret(new Map(found ? [[name, found]] : []), vault);
+  if (objection !== undefined) throw new DatabaseRefused(`the database ${objection}`);
 }
 
 /** Marks a database as belonging to the new secret alone, when nothing in it is sealed with the old one any more. */

@@ -1,12 +1,13 @@
-import { resolve } from 'node:path';
 import { type Config, ConfigFaults, readConfig } from './config.ts';
-import { DatabaseRefused } from './database.ts';
+import { DatabaseRefused, DatabaseUnavailable, describeDatabase } from './database.ts';
 import { readEnvironment } from './environment.ts';
 import { SecretRefused } from './secret.ts';
 import { type Service, startService } from './service.ts';
 
 /** sysexits.h: the configuration is at fault. The supervisor need not try again. */
 const exConfig = 78;
+/** Of the same: the database does not answer. The supervisor is to try again. */
+const exTemporary = 75;
 /** Milliseconds for requests in flight after the signal to stop. */
 const patience = 20_000;
 
@@ -28,7 +29,10 @@ try {
   else if (error instanceof DatabaseRefused || error instanceof SecretRefused)
     process.stderr.write(`${error.message}\n`);
   else if (isListenError(error)) process.stderr.write(`HOST, PORT: ${error.message}\n`);
-  else throw error;
+  else if (error instanceof DatabaseUnavailable) {
+    process.exitCode = exTemporary;
+    process.stderr.write(`${error.message}\n`);
+  } else throw error;
 }
 
 function isListenError(error: unknown): error is Error {
@@ -41,8 +45,7 @@ function isListenError(error: unknown): error is Error {
 
 /** To standard error, for people; the log on standard output has it too. */
 function announce(address: string, config: Config): void {
-  const data = config.databaseUrl.slice('sqlite:'.length);
-  const place = data === ':memory:' ? 'in memory only, gone at the end' : resolve(data);
+  const place = describeDatabase(config.databaseUrl);
   process.stderr.write(
     `Plinth listens on ${address}\nTry it out      ${address}/docs\nData lies in    ${place}\n`,
   );

@@ -34,6 +34,8 @@ export async function startService(config: Config): Promise<Service> {
   const vault = createVault(config.secret ?? secretBeside(config.databaseUrl), config.previousSecret);
   const database = await openDatabase(config.databaseUrl, {
     accept: facts => checkSecret(facts, vault),
+    migrate: config.migrate,
+    connections: config.databasePool,
     onFatal: cause =>
       log.fatal({ err: cause }, 'the disk failed to keep a commit: no writes until a restart'),
   });

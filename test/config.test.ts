@@ -12,6 +12,8 @@ test('without any setting, the defaults of the documentation', () => {
     maxConnections: 15_000,
     keepAliveTimeout: 65,
     databaseUrl: 'sqlite:data/plinth.db',
+    databasePool: 10,
+    migrate: true,
     secret: undefined,
     previousSecret: undefined,
     bcryptCost: 12,
@@ -38,6 +40,9 @@ const allowed: readonly (readonly [name: string, value: string, key: string, rea
   ['PORT', '65535', 'port', 65_535],
   ['DATABASE_URL', 'sqlite::memory:', 'databaseUrl', 'sqlite::memory:'],
   ['DATABASE_URL', 'sqlite:/var/lib/plinth/plinth.db', 'databaseUrl', 'sqlite:/var/lib/plinth/plinth.db'],
+  ['DATABASE_POOL', '200', 'databasePool', 200],
+  ['MIGRATE', 'off', 'migrate', false],
+  ['MIGRATE', 'on', 'migrate', true],
   ['BCRYPT_COST', '10', 'bcryptCost', 10],
   ['BCRYPT_COST', '15', 'bcryptCost', 15],
   ['ISSUER', 'https://accounts.example', 'issuer', 'https://accounts.example'],
@@ -73,6 +78,8 @@ const refused: readonly (readonly [name: string, ...values: string[]])[] = [
   ['HOST', '', 'a b', 'http://x', '-x'],
   ['PORT', '', '-1', '65536', '80a', '0x50', '1e3', ' 80', 'NaN', '3000.5', '99999999999'],
   ['DATABASE_URL', '', 'data/plinth.db', 'sqlite:', 'sqlite:a?mode=memory', 'mysql://x', 'file:x'],
+  ['DATABASE_POOL', '', '0', '201', 'many'],
+  ['MIGRATE', '', 'ON', 'yes', '1'],
   [
     'SECRET',
     '',
@@ -167,3 +174,23 @@ function faultsOf(environment: Record<string, string>): readonly string[] {
   }
   return assert.fail(`accepted: ${JSON.stringify(environment)}`);
 }
+
+test('PostgreSQL needs a secret that is given, and its password is never shown', () => {
+  const url = 'postgres://plinth:p%2Fss@db.example/accounts';
+  assert.equal(readConfig({ DATABASE_URL: url, SECRET: secret }).databaseUrl, url);
+  assert.deepEqual(faultsOf({ DATABASE_URL: url }), [
+    'SECRET: has to be set where the database is PostgreSQL',
+  ]);
+  assert.equal(faultsOf({ DATABASE_URL: url, SECRET: 'short' }).length, 1);
+  for (const wrong of [
+    'postgres://plinth:hidden/hidden@db.example/accounts',
+    'postgres://plinth:hidden@db.example/accounts?sslmode=prefer',
+    'postgres://plinth:hidden@db.example/accounts?password=hidden',
+    'postgres://plinth:hidden@hidden@db.example:x/accounts',
+  ]) {
+    const [fault = '', ...others] = faultsOf({ DATABASE_URL: wrong, SECRET: secret });
+    assert.deepEqual(others, []);
+    assert.match(fault, /^DATABASE_URL: "postgres:\/\/…@db\.example.* is not sqlite:PATH, /);
+    assert.doesNotMatch(fault, /hidden/);
+  }
+});

@@ -96,11 +96,18 @@ test('work for which there is no time is a 503 with Retry-After, alike for those
 test('a database that cannot be written is a 503 with Retry-After, and reads go on', async t => {
   const { world } = await startApp(t);
   let writable = true;
+  const check = (): void => {
+    if (!writable) throw new DatabaseUnavailable('the disk is full');
+  };
   const database: Database = {
     ...withPing(world.database, () => world.database.ping()),
-    transaction: async work => {
-      if (!writable) throw new DatabaseUnavailable('the disk is full');
+    async transaction(work) {
+      check();
       return await world.database.transaction(work);
+    },
+    async statement(work) {
+      check();
+      return await world.database.statement(work);
     },
   };
   const app = await startApp(t, { database });
@@ -123,6 +130,8 @@ function withPing(database: Database, ping: Database['ping']): Database {
   return {
     db: database.db,
     transaction: work => database.transaction(work),
+    statement: work => database.statement(work),
+    exclusive: (name, work) => database.exclusive(name, work),
     ping,
     close: async () => {},
   };

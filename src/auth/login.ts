@@ -1,7 +1,7 @@
 import type { Database } from '../database.ts';
 import { invalidCredentials } from '../errors.ts';
 import { canonicalEmail } from '../users/email.ts';
-import { findCredentials, findPasswordHash, updatePasswordHash } from '../users/models.ts';
+import { findCredentials, lockPasswordHash, updatePasswordHash } from '../users/models.ts';
 import type { PasswordHasher } from '../users/security.ts';
 import type { Device, Sessions } from './sessions.ts';
 import type { IssuePair, TokenPair } from './token-pairs.ts';
@@ -33,7 +33,7 @@ export function createLogin({ database, passwords, sessions, issue }: LoginOptio
       const renewed = verdict === 'outdated' ? await passwords.hash(password, signal) : undefined;
       const opened = await database.transaction(async tx => {
         // The password was checked outside of the transaction: inside of it the hash has to be the one that was checked.
-        if ((await findPasswordHash(tx, person.id)) !== person.password_hash) return undefined;
+        if ((await lockPasswordHash(tx, person.id)) !== person.password_hash) return undefined;
         if (renewed !== undefined) await updatePasswordHash(tx, person.id, renewed);
         return await sessions.start(tx, person.id, device);
       });

@@ -1,4 +1,4 @@
-import { type Params, prepared, type Queries } from '../database.ts';
+import { prepared, type Queries } from '../database.ts';
 import type { User } from '../users/models.ts';
 
 /** A row of `sessions`: one login on one device. */
@@ -50,7 +50,7 @@ export interface Identity {
   readonly session: Pick<SessionsTable, 'id' | 'last_used_at'>;
 }
 
-const identity = prepared((db: Queries, { sid, sub, now }: Params<{ sid: string; sub: string; now: Date }>) =>
+const identity = prepared({ sid: 'id', sub: 'id', now: 'time' }, (db: Queries, { sid, sub, now }) =>
   db
     .selectFrom('sessions')
     .innerJoin('users', 'users.id', 'sessions.user_id')

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database.ts';
 import { invalidCredentials, Problem, unauthenticated } from '../errors.ts';
-import { changePasswordHash, findPasswordHash, type User } from '../users/models.ts';
+import { changePasswordHash, findPasswordHash, lockPasswordHash, type User } from '../users/models.ts';
 import { type PasswordPolicy, passwordFaults } from '../users/password-policy.ts';
 import type { PasswordHasher } from '../users/security.ts';
 import { deleteOtherSessions, hasSession } from './session-models.ts';
@@ -45,7 +45,7 @@ export function createPasswordChange({
       if ((await passwords.verify(current, checked, signal)) === 'wrong') break;
       const hash = await passwords.hash(next, signal);
       const changed = await database.transaction(async tx => {
-        if ((await findPasswordHash(tx, user.id)) !== checked) return false;
+        if ((await lockPasswordHash(tx, user.id)) !== checked) return false;
         const now = clock();
         if (!(await hasSession(tx, user.id, sessionId, now))) throw unauthenticated('invalid_token');
         await changePasswordHash(tx, user.id, hash, now);

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Database, Transaction } from '../database.ts';
 import { unauthenticated } from '../errors.ts';
-import { newNonce, parseRefreshToken, type RefreshToken } from './refresh-tokens.ts';
-import { deleteSession, findFamily, updateSession } from './session-models.ts';
+import { parseRefreshToken, type RefreshToken } from './refresh-tokens.ts';
+import { deleteSession, lockFamily } from './session-models.ts';
 import type { Opened, Session, Sessions } from './sessions.ts';
 import type { IssuePair, TokenPair } from './token-pairs.ts';
 
@@ -21,52 +21,34 @@ interface RefreshOptions {
 /** Milliseconds for which the token before the current one gives the current one again. */
 const grace = 10_000;
 
+/**
+ * The current token gives its successor. The one before it gives the same successor again, for ten seconds and only
+ * while that has not been used itself, so that a lost answer or a second tab harms nobody. Anything older is in the
+ * hands of two, and the session ends for both (RFC 9700, section 4.14.2).
+ */
 export function createRefresh({ database, sessions, issue, clock, onReuse }: RefreshOptions): Refresh {
   return async text => {
     const presented = parseRefreshToken(text);
-    const outcome = presented && (await database.transaction(tx => rotate(tx, presented)));
+    if (!presented) throw unauthenticated('invalid_token');
+    const now = clock();
+    const advanced = await sessions.advance(presented, now);
+    if (advanced) return await issue(advanced);
+    const outcome = await database.transaction(tx => judge(tx, presented, now));
     if (outcome && 'opened' in outcome) return await issue(outcome.opened);
     if (outcome) onReuse(outcome.ended);
     throw unauthenticated('invalid_token');
   };
+}
 
-  /**
-   * The current token gives its successor. The one before it gives the same successor again, for ten seconds and only
-   * while that has not been used itself, so that a lost answer or a second tab harms nobody. Anything older is in the
-   * hands of two, and the session ends for both (RFC 9700, section 4.14.2).
-   */
-  async function rotate(tx: Transaction, presented: RefreshToken): Promise<Outcome | undefined> {
-    const session = await findFamily(tx, presented.familyHash);
-    const now = clock();
-    if (!session || session.refresh_expires_at <= now) return undefined;
-    if (presented.hash === session.refresh_hash)
-      return { opened: await advance(tx, session, presented, now) };
-    if (isRepeat(session, presented, now)) {
-      return { opened: { session, refreshToken: presented.successor(session.refresh_nonce) } };
-    }
-    await deleteSession(tx, session.user_id, session.id);
-    return { ended: session };
+/** What becomes of a token that was not the current one of a live session. */
+async function judge(tx: Transaction, presented: RefreshToken, now: Date): Promise<Outcome | undefined> {
+  const session = await lockFamily(tx, presented.familyHash);
+  if (!session || session.refresh_expires_at <= now) return undefined;
+  if (isRepeat(session, presented, now)) {
+    return { opened: { session, refreshToken: presented.successor(session.refresh_nonce) } };
   }
-
-  async function advance(
-    tx: Transaction,
-    session: Session,
-    current: RefreshToken,
-    now: Date,
-  ): Promise<Opened> {
-    const nonce = newNonce();
-    const refreshToken = current.successor(nonce);
-    const change = {
-      refresh_hash: refreshToken.hash,
-      previous_refresh_hash: current.hash,
-      refresh_nonce: nonce,
-      refreshed_at: now,
-      last_used_at: now,
-      refresh_expires_at: sessions.idleEnd(now, session),
-    };
-    await updateSession(tx, session.id, change);
-    return { session: { ...session, ...change }, refreshToken };
-  }
+  await deleteSession(tx, session.user_id, session.id);
+  return { ended: session };
 }
 
 type Outcome = { readonly opened: Opened } | { readonly ended: Session };

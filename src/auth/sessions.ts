@@ -4,13 +4,14 @@ import type { Database, Transaction } from '../database.ts';
 import { Problem } from '../errors.ts';
 import { newId } from '../ids.ts';
 import type { SessionsTable } from './models.ts';
-import { newRefreshToken, type RefreshToken } from './refresh-tokens.ts';
+import { newNonce, newRefreshToken, type RefreshToken } from './refresh-tokens.ts';
 import {
+  advanceSession,
+  deleteLiveSession,
   deleteOtherSessions,
   deleteSession,
   deleteSurplusSessions,
   findSessions,
-  hasSession,
   insertSession,
   type SessionView,
 } from './session-models.ts';
@@ -38,10 +39,10 @@ export interface SessionSettings {
 }
 
 export interface Sessions {
-  /** Part of a login's transaction. The oldest session ends where there would be too many. */
+  /** Part of a login's transaction, which has locked the person. The oldest session ends where there would be too many. */
   start(tx: Transaction, userId: string, device: Device): Promise<Opened>;
-  /** When a session that is used now ends if it is not used again: never after its absolute end. */
-  idleEnd(now: Date, session: Pick<Session, 'expires_at'>): Date;
+  /** The session whose current refresh token this is, with the next one; undefined where there is none that is live. */
+  advance(current: RefreshToken, now: Date): Promise<Opened | undefined>;
   /** Live ones, the last used first. */
   list(userId: string): Promise<SessionView[]>;
   /** Ends one; there may be none. */
@@ -59,14 +60,9 @@ interface SessionOptions {
 }
 
 export function createSessions({ database, clock, settings }: SessionOptions): Sessions {
-  function idleEnd(now: Date, { expires_at }: Pick<Session, 'expires_at'>): Date {
-    const idle = addSeconds(now, settings.refreshTokenTtl);
-    return idle < expires_at ? idle : expires_at;
-  }
+  const idleEnd = (now: Date): Date => addSeconds(now, settings.refreshTokenTtl);
 
   return {
-    idleEnd,
-
     async start(tx, userId, { userAgent, ip }) {
       const now = clock();
       const refreshToken = newRefreshToken();
@@ -77,7 +73,7 @@ export function createSessions({ database, clock, settings }: SessionOptions): S
         created_at: now,
         last_used_at: now,
         expires_at,
-        refresh_expires_at: idleEnd(now, { expires_at }),
+        refresh_expires_at: idleEnd(now) < expires_at ? idleEnd(now) : expires_at,
         refresh_family_hash: refreshToken.familyHash,
         refresh_hash: refreshToken.hash,
         previous_refresh_hash: null,
@@ -92,21 +88,33 @@ export function createSessions({ database, clock, settings }: SessionOptions): S
       return { session, refreshToken };
     },
 
+    async advance(current, now) {
+      const nonce = newNonce();
+      const refreshToken = current.successor(nonce);
+      const advance = {
+        refresh_hash: refreshToken.hash,
+        previous_refresh_hash: current.hash,
+        refresh_nonce: nonce,
+        refreshed_at: now,
+        last_used_at: now,
+      };
+      const session = await database.statement(tx => advanceSession(tx, current, advance, now, idleEnd(now)));
+      return session && { session, refreshToken };
+    },
+
     list: async userId => await findSessions(database.db, userId, clock()),
 
     async logout(userId, id) {
-      await database.transaction(tx => deleteSession(tx, userId, id));
+      await database.statement(tx => deleteSession(tx, userId, id));
     },
 
     async end(userId, id) {
-      const ended = await database.transaction(
-        async tx => (await hasSession(tx, userId, id, clock())) && (await deleteSession(tx, userId, id)),
-      );
-      if (!ended) throw new Problem('not_found', 'There is nothing here.');
+      if (!(await database.statement(tx => deleteLiveSession(tx, userId, id, clock()))))
+        throw new Problem('not_found', 'There is nothing here.');
     },
 
     async endOthers(userId, id) {
-      await database.transaction(tx => deleteOtherSessions(tx, userId, id));
+      await database.statement(tx => deleteOtherSessions(tx, userId, id));
     },
   };
 }

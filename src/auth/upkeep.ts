@@ -37,13 +37,13 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
   async function writeUses(): Promise<void> {
     // Whatever arrives in this turn of the event loop goes with it.
     await new Promise(setImmediate);
-    const ids = [...used];
-    used.clear();
+    const ids = [...used].slice(0, batch);
+    for (const id of ids) used.delete(id);
     try {
       const now = clock();
       // Another node may have seen the same old use and have written the new one by now.
       const before = addSeconds(now, -useInterval);
-      await database.transaction(tx => touchSessions(tx, ids, now, before));
+      await database.statement(tx => touchSessions(tx, ids, now, before));
     } catch (error) {
       onFailure(error);
     }
@@ -53,7 +53,7 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
   async function sweep(): Promise<number> {
     let total = 0;
     for (let i = 0; i < maxBatches && !stopped; i++) {
-      const count = await database.transaction(tx => deleteExpiredSessions(tx, clock(), batch));
+      const count = await database.statement(tx => deleteExpiredSessions(tx, clock(), batch));
       total += count;
       if (count < batch) break;
     }

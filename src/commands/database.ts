@@ -1,20 +1,30 @@
 import { existsSync } from 'node:fs';
-import { type Database, DatabaseRefused, openDatabase } from '../database.ts';
+import { type Database, DatabaseRefused, openDatabase, sqlitePath } from '../database.ts';
 import { checkSecret, claimDatabase } from '../instance.ts';
 import { secretBeside } from '../secret.ts';
 import { createVault, type Vault } from '../vault.ts';
 import type { Context } from './command.ts';
 
-/** The database of the service and what opens its secrets, for the length of `work`. None is made where there is none. */
+/**
+ * The database of the service and what opens its secrets, for the length of `work`. As it is, none is made where there is
+ * none, and it is migrated where the settings say so.
+ */
 export async function withDatabase(
   { config }: Context,
   work: (database: Database, vault: Vault) => Promise<void>,
+  state: 'as it is' | 'made or migrated' = 'as it is',
 ): Promise<void> {
-  const { databaseUrl, secret, previousSecret } = config();
-  const path = databaseUrl.slice('sqlite:'.length);
-  if (!existsSync(path)) throw new DatabaseRefused(`there is no database ${path}`);
+  const { databaseUrl, secret, previousSecret, ...settings } = config();
+  const path = sqlitePath(databaseUrl);
+  const asItIs = state === 'as it is';
+  if (asItIs && path !== undefined && !existsSync(path))
+    throw new DatabaseRefused(`there is no database ${path}`);
   const vault = createVault(secret ?? secretBeside(databaseUrl), previousSecret);
-  const database = await openDatabase(databaseUrl, { accept: facts => checkSecret(facts, vault) });
+  const database = await openDatabase(databaseUrl, {
+    accept: facts => checkSecret(facts, vault),
+    migrate: settings.migrate || !asItIs,
+    connections: 1,
+  });
   try {
     await claimDatabase(database, vault);
     await work(database, vault);

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { ReadonlyCompiledQuery } from 'kysely/readonly';
+import type { PreparedRead } from './prepared.ts';
 
 /** What an engine gives the program. Every failure of the engine itself is a `DatabaseUnavailable`. */
 export interface Engine<Tables> {
@@ -7,13 +8,24 @@ export interface Engine<Tables> {
   readonly db: ReadQueries<Tables>;
 
   /**
-   * One at a time, alone with the database. Ends durable: when this resolves, or rejects with what `work` threw,
-   * everything it may have seen or done survives a loss of power. Rolled back when `work` throws.
+   * All of `work` or nothing. Ends durable: when this resolves, or rejects with what `work` threw, everything it may
+   * have seen or done survives a loss of power. Rolled back when `work` throws.
    *
-   * Await nothing in `work` but queries of its own `tx`: everybody else waits meanwhile. After five seconds of
-   * waiting it is rolled back and rejected.
+   * Others may run at the same time, here and on other nodes, and each statement sees what was committed before it. So
+   * whatever a decision rests on has to be locked by the read that finds it (`forNoKeyUpdate`, or `forUpdate` where the
+   * row is to be deleted), or decided in the `where` of the statement that writes.
+   *
+   * Await nothing in `work` but queries of its own `tx`: others wait meanwhile, and after a few seconds it is rolled
+   * back and rejected. It may run again from its beginning, where it and another were in each other's way: change
+   * nothing in it but by its `tx`.
    */
-  transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  transaction<T>(work: Work<Tables, T>): Promise<T>;
+
+  /** As `transaction`, for the one statement of `work`: it costs a round trip, where a transaction costs two more. */
+  statement<T>(work: Work<Tables, T>): Promise<T>;
+
+  /** As `transaction`, and no other of this name runs at the same time, on any node. For what happens seldom. */
+  exclusive<T>(name: string, work: Work<Tables, T>): Promise<T>;
 
   /** One trivial read. */
   ping(): Promise<void>;
@@ -22,19 +34,32 @@ export interface Engine<Tables> {
   close(): Promise<void>;
 }
 
+export type Work<Tables, T> = (tx: Transaction<Tables>) => Promise<T>;
+
 export interface ReadQueries<Tables> extends Pick<Kysely<Tables>, 'selectFrom' | 'selectNoFrom' | 'fn'> {
   executeQuery<R>(query: ReadonlyCompiledQuery<R>): Promise<{ readonly rows: R[] }>;
+  /** Where it is there, prepared reads of one moment are sent together. */
+  readonly together?: <Values extends object, Row>(
+    read: PreparedRead<Tables, Values, Row>,
+    values: Values,
+  ) => Promise<Row[]>;
 }
 
 export interface DatabaseOptions {
   /** The folder of migrations; tests have others. */
   readonly migrations?: URL;
+  /** Whether migrations that are still to be applied are, or refuse the database. They are unless this is false. */
+  readonly migrate?: boolean;
   /** Sees the rows of `instance`, name to value, before anything is changed; a reason refuses the database. */
   readonly accept?: (facts: ReadonlyMap<string, string>) => string | undefined;
-  /** Called once, when the disk failed to keep a commit: writes are refused from then on, until a restart. */
+  /** SQLite. Called once, when the disk failed to keep a commit: writes are refused from then on, until a restart. */
   readonly onFatal?: (cause: unknown) => void;
-  /** Makes what was written to the open file durable. */
+  /** SQLite. Makes what was written to the open file durable. */
   readonly sync?: (fd: number) => Promise<void>;
+  /** PostgreSQL. Connections at most; 10 where it is not given. */
+  readonly connections?: number;
+  /** PostgreSQL. Whether prepared reads of one moment are sent together. They are unless this is false. */
+  readonly together?: boolean;
   /** The wall clock. */
   readonly now?: () => Date;
   /** Milliseconds on a clock that never jumps. */

@@ -24,6 +24,8 @@ export interface ColumnTypes {
   readonly integer: ColumnDataType;
   /** Milliseconds; a `Date` in the program. The column's name has to end in `_at`. */
   readonly time: ColumnDataType;
+  /** JSON; its text in the program. An engine that understands it may give it back in another spelling. */
+  readonly json: ColumnDataType;
 }
 
 export const migrationsFolder = new URL('../../migrations/', import.meta.url);
@@ -37,6 +39,15 @@ export async function loadMigrations(folder: URL): Promise<Migration[]> {
       if (typeof up !== 'function') throw new TypeError(`the migration ${file} exports no function "up"`);
       return { name: file.slice(0, -3), up };
     }),
+  );
+}
+
+/** Throws `DatabaseRefused` where there is something to be applied and that is not wanted. */
+export function requireNothingPending(pending: readonly Migration[]): void {
+  const [next] = pending;
+  if (next === undefined) return;
+  throw new DatabaseRefused(
+    `lacks the migration ${next.name}, and MIGRATE is off: have "npm run plinth -- migrate" apply it`,
   );
 }
 

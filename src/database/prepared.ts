@@ -1,30 +1,54 @@
-import { type Compilable, type CompiledQuery, type Expression, sql } from 'kysely';
+import { type Compilable, type CompiledQuery, type Expression, type OperationNodeSource, sql } from 'kysely';
 import { isReadonlyCompiledQuery, type ReadonlyCompiledQuery } from 'kysely/readonly';
 import type { ReadQueries } from './engine.ts';
 
-export type Params<P> = { readonly [Name in keyof P]: Expression<P[Name]> };
+/** What a value of a prepared read can be: a kind of column, as in migrations. */
+export interface Kinds {
+  id: string;
+  text: string;
+  integer: number;
+  time: Date;
+}
+
+export type Kind = keyof Kinds;
+type ValuesOf<Shape> = {
+  readonly [Name in keyof Shape]: Shape[Name] extends Kind ? Kinds[Shape[Name]] : never;
+};
+export type Params<Values> = { readonly [Name in keyof Values]: Expression<Values[Name]> };
+
+/** The definition of a prepared read, for engines that run it in a way of their own. */
+export interface PreparedRead<Tables, Values, Row> {
+  readonly kinds: Readonly<Record<string, Kind>>;
+  readonly build: (db: ReadQueries<Tables>, params: Params<Values>) => Compilable<Row> & OperationNodeSource;
+}
 
 /**
  * A read that is built and compiled once for each database and then only run:
  *
- *     const findUser = prepared((db: Queries, { id }: Params<{ id: string }>) =>
+ *     const findUser = prepared({ id: 'id' }, (db: Queries, { id }) =>
  *       db.selectFrom('users').where('id', '=', id).select(['id', 'email']));
  *     const [user] = await findUser(db, { id });
+ *
+ * On PostgreSQL the reads that are asked for at one moment go to the database as one query, each with its own values;
+ * nothing is kept after it.
  */
-export function prepared<Tables, P extends object, Row>(
-  build: (db: ReadQueries<Tables>, params: Params<P>) => Compilable<Row>,
-): (db: ReadQueries<Tables>, values: P) => Promise<Row[]> {
-  const compiled = new WeakMap<ReadQueries<Tables>, Template<P, Row>>();
+export function prepared<Tables, const Shape extends Readonly<Record<string, Kind>>, Row>(
+  kinds: Shape,
+  build: PreparedRead<Tables, ValuesOf<Shape>, Row>['build'],
+): (db: ReadQueries<Tables>, values: ValuesOf<Shape>) => Promise<Row[]> {
+  type Values = ValuesOf<Shape>;
+  const read = { kinds, build };
+  const compiled = new WeakMap<ReadQueries<Tables>, Template<Values, Row>>();
   return async (db, values) => {
+    if (db.together) return await db.together(read, values);
     let template = compiled.get(db);
     if (template === undefined) {
-      template = compile(build(db, placeholders<P>()).compile());
+      template = compile(build(db, placeholders<Values>()).compile());
       compiled.set(db, template);
     }
     return (await db.executeQuery(template(values))).rows;
   };
 }
-
 type Template<P, Row> = (values: P) => ReadonlyCompiledQuery<Row>;
 
 class Placeholder<P> {

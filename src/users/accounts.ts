@@ -39,7 +39,7 @@ export function createAccounts({ database, passwords, clock }: AccountOptions): 
       const hash = await passwords.hash(password, signal, afterLogins);
       const now = clock();
       const id = newId();
-      return await database.transaction(tx =>
+      return await database.statement(tx =>
         insertUser(tx, {
           id,
           email,
@@ -53,7 +53,7 @@ export function createAccounts({ database, passwords, clock }: AccountOptions): 
     },
 
     async rename(userId, name) {
-      const user = await database.transaction(tx => renameUser(tx, userId, name, clock()));
+      const user = await database.statement(tx => renameUser(tx, userId, name, clock()));
       if (!user) throw unauthenticated('invalid_token');
       return user;
     },
@@ -63,12 +63,9 @@ export function createAccounts({ database, passwords, clock }: AccountOptions): 
       const verdict = await passwords.verify(password, hash, signal);
       // The password may have been changed while this one was being checked: then it is not the current one any more.
       const removed =
+        hash !== undefined &&
         verdict !== 'wrong' &&
-        (await database.transaction(async tx => {
-          if ((await findPasswordHash(tx, userId)) !== hash) return false;
-          await deleteUser(tx, userId);
-          return true;
-        }));
+        (await database.statement(tx => deleteUser(tx, userId, hash)));
       if (!removed) throw invalidCredentials('The password is wrong.');
     },
   };

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import { isUniqueViolation, type Params, prepared, type Queries, type Transaction } from '../database.ts';
+import { isUniqueViolation, prepared, type Queries, type Transaction } from '../database.ts';
 import { Problem } from '../errors.ts';
 
 /** A row of `users`. */
@@ -32,7 +32,7 @@ export async function insertUser(tx: Transaction, user: UsersTable): Promise<Use
   }
 }
 
-const credentials = prepared((db: Queries, { email }: Params<{ email: string }>) =>
+const credentials = prepared({ email: 'text' }, (db: Queries, { email }) =>
   db.selectFrom('users').where('email_canonical', '=', email).select(['id', 'password_hash']),
 );
 
@@ -51,6 +51,20 @@ export async function findPasswordHash(db: Queries, userId: string): Promise<str
     .selectFrom('users')
     .where('id', '=', userId)
     .select('password_hash')
+    .executeTakeFirst();
+  return row?.password_hash;
+}
+
+/**
+ * The same, and until the end of the transaction nobody else changes the password, deletes the person or passes this
+ * line: what changes the password or the number of sessions of a person begins with it.
+ */
+export async function lockPasswordHash(tx: Transaction, userId: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('users')
+    .where('id', '=', userId)
+    .select('password_hash')
+    .forNoKeyUpdate()
     .executeTakeFirst();
   return row?.password_hash;
 }
@@ -89,7 +103,12 @@ export async function renameUser(
     .executeTakeFirst();
 }
 
-/** With everything that belongs to them, by the foreign keys. */
-export async function deleteUser(tx: Transaction, userId: string): Promise<void> {
-  await tx.deleteFrom('users').where('id', '=', userId).execute();
+/** With everything that belongs to them, by the foreign keys. False, and nothing is done, when this is not their hash. */
+export async function deleteUser(tx: Transaction, userId: string, passwordHash: string): Promise<boolean> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('users')
+    .where('id', '=', userId)
+    .where('password_hash', '=', passwordHash)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
 }

@@ -450,6 +450,8 @@ function countingReads(database: Database): {
         executeQuery: counted(db.executeQuery.bind(db)) as typeof db.executeQuery,
       },
       transaction: work => database.transaction(work),
+      statement: work => database.statement(work),
+      exclusive: (name, work) => database.exclusive(name, work),
       ping: () => database.ping(),
       close: () => database.close(),
     },

@@ -501,20 +501,23 @@ function watchTransactions(
   before: () => void = () => undefined,
 ): { readonly watched: Database; readonly sizes: number[] } {
   const sizes: number[] = [];
+  const transaction: Database['transaction'] = async work =>
+    await database.transaction(async tx => {
+      before();
+      const count = async (): Promise<number> =>
+        Number((await tx.selectFrom('sessions').select(tx.fn.countAll().as('n')).executeTakeFirst())?.n);
+      const from = await count();
+      const result = await work(tx);
+      if (from > (await count())) sizes.push(from - (await count()));
+      return result;
+    });
   const watched: Database = {
     db: database.db,
     ping: () => database.ping(),
     close: () => database.close(),
-    transaction: async work =>
-      await database.transaction(async tx => {
-        before();
-        const count = async (): Promise<number> =>
-          Number((await tx.selectFrom('sessions').select(tx.fn.countAll().as('n')).executeTakeFirst())?.n);
-        const from = await count();
-        const result = await work(tx);
-        if (from > (await count())) sizes.push(from - (await count()));
-        return result;
-      }),
+    transaction,
+    statement: transaction,
+    exclusive: (_, work) => transaction(work),
   };
   return { watched, sizes };
 }

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { sql } from 'kysely';
-import {
-  DatabaseUnavailable,
-  openDatabase,
-  type Params,
-  prepared,
-  type Queries,
-} from '../../src/database.ts';
+import { DatabaseUnavailable, openDatabase, prepared, type Queries } from '../../src/database.ts';
 import { openAt, places } from './places.ts';
 import { insertUser, names, noon, user } from './support.ts';
 
@@ -49,7 +43,7 @@ for (const place of places) {
     await insertUser(database, 'ada');
     await insertUser(database, 'bob');
     let built = 0;
-    const find = prepared((db: Queries, { email, now }: Params<{ email: string; now: Date }>) => {
+    const find = prepared({ email: 'text', now: 'time' }, (db: Queries, { email, now }) => {
       built++;
       return db.selectFrom('users').where('email', '=', email).where('created_at', '<=', now).select('email');
     });

@@ -1,4 +1,11 @@
-import { type Driver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import {
+  type Driver,
+  Kysely,
+  type SelectModifierNode,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
 
 export function kysely<Tables>(driver: Driver): Kysely<Tables> {
   return new Kysely({
@@ -6,7 +13,7 @@ export function kysely<Tables>(driver: Driver): Kysely<Tables> {
       createAdapter: () => new Adapter(),
       createDriver: () => driver,
       createIntrospector: db => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createQueryCompiler: () => new QueryCompiler(),
     },
   });
 }
@@ -17,3 +24,12 @@ class Adapter extends SqliteAdapter {
     return true;
   }
 }
+
+/** Locks of rows are for engines where others run meanwhile; here a transaction is alone. */
+class QueryCompiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (!node.modifier || !locks.includes(node.modifier)) super.visitSelectModifier(node);
+  }
+}
+
+const locks = ['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare', 'NoWait', 'SkipLocked'];

@@ -1,6 +1,6 @@
-import { type CompiledQuery, type Kysely, sql, type Transaction } from 'kysely';
+import { type CompiledQuery, type Kysely, sql } from 'kysely';
 import type { ReadonlyCompiledQuery } from 'kysely/readonly';
-import type { Engine, ReadQueries } from '../engine.ts';
+import type { Engine, ReadQueries, Work } from '../engine.ts';
 import { DatabaseUnavailable } from '../errors.ts';
 import { kysely } from './dialect.ts';
 import { isSyncFailure } from './failures.ts';
@@ -46,7 +46,7 @@ export class SqliteEngine<Tables> implements Engine<Tables> {
     this.#trivial = sql`select 1 from sqlite_schema limit 1`.compile(builder);
   }
 
-  async transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  async transaction<T>(work: Work<Tables, T>): Promise<T> {
     if (this.#closed) throw new DatabaseUnavailable('the database is closing');
     this.#disk.check();
     const running = this.#transaction(work);
@@ -56,6 +56,16 @@ export class SqliteEngine<Tables> implements Engine<Tables> {
     } finally {
       this.#running.delete(running);
     }
+  }
+
+  /** There are no round trips to save. */
+  async statement<T>(work: Work<Tables, T>): Promise<T> {
+    return await this.transaction(work);
+  }
+
+  /** Every transaction is alone. */
+  async exclusive<T>(_name: string, work: Work<Tables, T>): Promise<T> {
+    return await this.transaction(work);
   }
 
   async ping(): Promise<void> {
@@ -68,7 +78,7 @@ export class SqliteEngine<Tables> implements Engine<Tables> {
   }
 
   /** A failure waits too: what it says, such as "taken", may rest on a commit that is not durable yet. */
-  async #transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  async #transaction<T>(work: Work<Tables, T>): Promise<T> {
     try {
       return await this.#writes.transaction().execute(tx => inTime(work(tx)));
     } catch (error) {

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { DatabaseOptions } from '../engine.ts';
-import type { Migration } from '../migrations.ts';
+import { type Migration, requireNothingPending } from '../migrations.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SqliteConnection } from './connection.ts';
 import { createFile, syncFolders } from './create.ts';
@@ -25,8 +25,10 @@ export async function openFile(
   options: DatabaseOptions,
 ): Promise<Parts> {
   const path = resolve(location);
-  createFile(path);
-  await inspect(path, migrations, options.accept ?? acceptAny, world);
+  const mayMigrate = options.migrate !== false;
+  if (mayMigrate) createFile(path);
+  const pending = await inspect(path, migrations, options.accept ?? acceptAny, world);
+  if (!mayMigrate) requireNothingPending(pending);
 
   using opened = new DisposableStack();
   const writer = opened.use(new DatabaseSync(path, { timeout: 0 }));

@@ -53,4 +53,4 @@ function createTable(db: Kysely<MigrationTables>, name: string) {
   return db.schema.createTable(name).modifyEnd(sql`strict, without rowid`);
 }
 
-const types: ColumnTypes = { id: 'text', text: 'text', integer: 'integer', time: 'integer' };
+const types: ColumnTypes = { id: 'text', text: 'text', integer: 'integer', time: 'integer', json: 'text' };

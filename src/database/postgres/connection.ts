@@ -1,0 +1,135 @@
+import { Socket } from 'node:net';
+import type { CompiledQuery, QueryResult } from 'kysely';
+import { Client, type ClientConfig, DatabaseError } from 'pg';
+import { DatabaseUnavailable } from '../errors.ts';
+import type { Address } from './address.ts';
+import { type Constraints, isDemoted, isStale, isUnprepared, translated } from './failures.ts';
+import type { StatementNames } from './statement-names.ts';
+import { tlsOptions } from './tls.ts';
+import { getTypeParser, toSql } from './values.ts';
+
+/** What all connections to one database have in common. */
+export interface Shared {
+  readonly limits?: ServerLimits;
+  readonly names: StatementNames;
+  readonly constraints: Constraints;
+}
+
+/** Milliseconds that the server gives a statement, a wait for a lock, and a transaction that nothing is heard of. */
+export interface ServerLimits {
+  readonly statement: number;
+  readonly lock: number;
+  readonly idle: number;
+}
+
+/** Milliseconds that it may take to connect. */
+const connectLimit = 2000;
+
+/** One connection. It is usable until it fails or is destroyed, and then never again. */
+export class PostgresConnection {
+  readonly #client: Client;
+  readonly #socket: Socket;
+  readonly #shared: Shared;
+  #usable = true;
+  #failure: unknown;
+  /** Called once, when it has ended, for whatever reason. */
+  onEnd: () => void = () => {};
+
+  /** Rejects with `DatabaseUnavailable`, or `DatabaseRefused` for certificates that cannot be read. */
+  static async open(address: Address, shared: Shared): Promise<PostgresConnection> {
+    const connection = new PostgresConnection(address, shared);
+    try {
+      await connection.#client.connect();
+      // Times are read in this form. Poolers that give a client many servers keep this setting, of all, for it.
+      await connection.#client.query('set datestyle = iso');
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      const message = error instanceof Error ? error.message : String(error);
+      throw new DatabaseUnavailable(`no connection to the database: ${message}`, { cause: error });
+    }
+  }
+
+  private constructor(address: Address, shared: Shared) {
+    this.#socket = new Socket();
+    this.#shared = shared;
+    this.#client = new Client(clientConfig(address, this.#socket, shared.limits));
+    this.#client.on('error', error => this.#fail(error));
+    this.#client.once('end', () => {
+      this.#usable = false;
+      this.onEnd();
+    });
+  }
+
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Rejects with what the rest of the program understands, or else with the server's error as it is. */
+  async run<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    const name = this.#shared.names.of(sql);
+    const config = { text: sql, values: parameters.map(toSql), ...(name !== undefined && { name }) };
+    const { rows, rowCount, command } = await this.#settled(this.#client.query<R & object>(config));
+    return { rows, ...(command !== 'SELECT' && { numAffectedRows: BigInt(rowCount ?? 0) }) };
+  }
+
+  /** What the server says that it did: a command without values and without an answer. */
+  async command(text: string): Promise<string> {
+    const { command } = await this.#settled(this.#client.query(text));
+    return command;
+  }
+
+  /** At once: whatever runs on it is rejected here, and left alone by the server as soon as that notices. */
+  destroy(cause: unknown = new Error('the connection was closed')): void {
+    this.#fail(cause);
+    this.#socket.destroy();
+  }
+
+  /** Says goodbye. For a connection on which nothing runs. */
+  async close(): Promise<void> {
+    this.#usable = false;
+    await this.#client.end();
+  }
+
+  #fail(cause: unknown): void {
+    this.#usable = false;
+    this.#failure ??= cause;
+  }
+
+  async #settled<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      if (isUnprepared(error)) this.#shared.names.giveUp();
+      if (isStale(error) || isDemoted(error)) this.destroy(error);
+      if (error instanceof DatabaseError || this.#usable) throw translated(error, this.#shared.constraints);
+      throw new DatabaseUnavailable('the connection to the database was lost', {
+        cause: this.#failure ?? error,
+      });
+    }
+  }
+}
+
+function clientConfig(address: Address, socket: Socket, limits?: ServerLimits): ClientConfig {
+  const { host, port, user, password = '', database } = address;
+  return {
+    host,
+    port,
+    user,
+    database,
+    // A function, so that no file and no variable of the environment has a say.
+    password: () => password,
+    ssl: tlsOptions(address),
+    stream: () => socket,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: connectLimit,
+    application_name: 'plinth',
+    types: { getTypeParser },
+    ...(limits && {
+      statement_timeout: limits.statement,
+      lock_timeout: limits.lock,
+      idle_in_transaction_session_timeout: limits.idle,
+    }),
+  };
+}

@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
+import { isReadonlyCompiledQuery } from 'kysely/readonly';
+import type { Engine, ReadQueries, Work } from '../engine.ts';
+import { DatabaseUnavailable } from '../errors.ts';
+import type { PostgresConnection } from './connection.ts';
+import { kyselyOn, transactionOn } from './dialect.ts';
+import { isTransient } from './failures.ts';
+import { inTransaction, lockName } from './in-transaction.ts';
+import type { Pool } from './pool.ts';
+import { readTogether } from './read-together.ts';
+import { Lease, Turn } from './turn.ts';
+
+interface Parts {
+  readonly pool: Pool;
+  readonly together: boolean;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+/** How often a transaction is begun that others are in the way of. */
+const maxAttempts = 5;
+
+export class PostgresEngine<Tables> implements Engine<Tables> {
+  readonly db: ReadQueries<Tables>;
+  readonly #pool: Pool;
+  readonly #random: () => number;
+  readonly #running = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor({ pool, together, random }: Parts) {
+    this.#pool = pool;
+    this.#random = random;
+    const reads: DatabaseConnection = {
+      executeQuery: query => this.#read(query),
+      streamQuery: () => {
+        throw new Error('reads are not streamed');
+      },
+    };
+    const builder = kyselyOn<Tables>(reads);
+    const executeQuery = <R>(query: CompiledQuery<R>) => this.#read<R>(query);
+    const direct = Object.assign(builder, { executeQuery });
+    this.db = together
+      ? Object.assign(direct, { together: readTogether(builder, query => this.#run(query)) })
+      : direct;
+  }
+
+  async transaction<T>(work: Work<Tables, T>): Promise<T> {
+    return await this.#attempt(connection => inTransaction(connection, work));
+  }
+
+  async statement<T>(work: Work<Tables, T>): Promise<T> {
+    return await this.#attempt(connection => work(transactionOn(new Lease(connection, 1))));
+  }
+
+  async exclusive<T>(name: string, work: Work<Tables, T>): Promise<T> {
+    return await this.transaction(async tx => {
+      await lockName(tx, name);
+      return await work(tx);
+    });
+  }
+
+  async ping(): Promise<void> {
+    await this.#attempt(connection => connection.command('select 1'));
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#running).then(() => this.#pool.close());
+    return this.#closed;
+  }
+
+  async #read<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (!isReadonlyCompiledQuery(query)) throw new Error('attempt to write through a readonly connection');
+    return await this.#run<R>(query);
+  }
+
+  async #run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    return await this.#attempt(connection => connection.run<R>(query));
+  }
+
+  /** Once, or more often where nothing was done and another attempt may do better. */
+  async #attempt<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new DatabaseUnavailable('the database is closing');
+    const turn = new Turn(this.#pool);
+    const running = turn.run(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await turn.withConnection(work);
+        } catch (error) {
+          if (!isTransient(error) || attempt === maxAttempts || turn.over) throw error;
+        }
+        await delay(2 ** attempt * (0.5 + this.#random()));
+      }
+    });
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { DatabaseOptions, Engine } from '../engine.ts';
+import { DatabaseRefused, DatabaseUnavailable } from '../errors.ts';
+import { loadMigrations, migrationsFolder } from '../migrations.ts';
+import { type Address, describeAddress } from './address.ts';
+import { PostgresConnection } from './connection.ts';
+import { PostgresEngine } from './engine.ts';
+import { refusal } from './failures.ts';
+import { findConstraints, migrate } from './migrate.ts';
+import { Pool } from './pool.ts';
+import { StatementNames } from './statement-names.ts';
+
+/** Milliseconds; all shorter than what one caller waits, but for the one that is there if that caller is gone. */
+const limits = { statement: 5000, lock: 2000, idle: 5000 };
+const defaultConnections = 10;
+
+export async function openPostgres<Tables>(
+  address: Address,
+  options: DatabaseOptions,
+): Promise<Engine<Tables>> {
+  const migrations = await loadMigrations(options.migrations ?? migrationsFolder);
+  try {
+    // Without limits: a migration of large tables takes its time, and so does the wait for another node's.
+    const names = new StatementNames();
+    const connection = await PostgresConnection.open(address, { names, constraints: new Map() });
+    try {
+      await migrate(connection, migrations, options, options.now ?? (() => new Date()));
+      const constraints = await findConstraints(connection);
+      const pool = new Pool(options.connections ?? defaultConnections, () =>
+        PostgresConnection.open(address, { limits, names, constraints }),
+      );
+      const { together = true, random = Math.random } = options;
+      return new PostgresEngine({ pool, together, random });
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+    const reason = error instanceof DatabaseRefused ? error.message : refusal(cause);
+    if (reason !== undefined)
+      throw new DatabaseRefused(`the database ${describeAddress(address)} ${reason}`, { cause: error });
+    if (!(error instanceof DatabaseUnavailable)) throw error;
+    throw new DatabaseUnavailable(`the database ${describeAddress(address)}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { hash } from 'node:crypto';
+
+/**
+ * The names under which statements are prepared: a connection parses and plans a text once and then only runs it. A name
+ * is made of the text, so that it means the same to everybody who may share a connection of the server.
+ */
+export class StatementNames {
+  readonly #names = new Map<string, string>();
+  #used = true;
+
+  /** Undefined: to be parsed each time. */
+  of(sql: string): string | undefined {
+    if (!this.#used) return undefined;
+    const known = this.#names.get(sql);
+    if (known !== undefined || this.#names.size >= maxStatements) return known;
+    const name = hash('sha256', sql, 'base64url');
+    this.#names.set(sql, name);
+    return name;
+  }
+
+  /** Something between here and the server does not keep them. */
+  giveUp(): void {
+    this.#used = false;
+  }
+}
+
+const maxStatements = 256;
