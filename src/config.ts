@@ -10,6 +10,8 @@ export interface Config {
   readonly maxConnections: number;
   /** Seconds after which an idle connection is closed. */
   readonly keepAliveTimeout: number;
+  /** Seconds from the signal to stop for which the service goes on. */
+  readonly drainDelay: number;
   readonly databaseUrl: string;
   /** Connections to PostgreSQL at most. */
   readonly databasePool: number;
@@ -75,6 +77,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: setting('HOST', '127.0.0.1', hostName, 'an IP address or host name'),
     port: whole('PORT', 3000, 0, 65_535),
     maxConnections: whole('MAX_CONNECTIONS', 15_000, 1, 1_000_000),
+    drainDelay: whole('DRAIN_DELAY', mode === 'production' ? 5 : 0, 0, 300, ' of seconds'),
     keepAliveTimeout: whole('KEEP_ALIVE_TIMEOUT', 65, 1, 3600, ' of seconds'),
     databaseUrl: setting(
       'DATABASE_URL',

@@ -8,8 +8,8 @@ import { type Service, startService } from './service.ts';
 const exConfig = 78;
 /** Of the same: the database does not answer. The supervisor is to try again. */
 const exTemporary = 75;
-/** Milliseconds for requests in flight after the signal to stop. */
-const patience = 20_000;
+/** Milliseconds after the drain by which a stop is over, whatever hangs: requests, hashes and the database have less. */
+const patience = 30_000;
 
 try {
   const [option = '', ...others] = process.argv.slice(2);
@@ -21,7 +21,7 @@ try {
   const mode = option === '--dev' ? { NODE_ENV: 'development' } : {};
   const config = readConfig({ ...mode, ...readEnvironment() });
   const service = await startService(config);
-  stopOnSignal(service);
+  stopOnSignal(service, config.drainDelay);
   announce(service.address, config);
 } catch (error) {
   process.exitCode = exConfig;
@@ -51,14 +51,17 @@ function announce(address: string, config: Config): void {
   );
 }
 
-/** The first signal lets requests in flight finish; the second, or a wait too long, does not. */
-function stopOnSignal(service: Service): void {
+/**
+ * SIGTERM comes from a supervisor that has to tell a load balancer: the service goes on for `DRAIN_DELAY`. SIGINT comes
+ * from a person, and SIGHUP from a terminal that is gone: there is no delay. The second signal ends the process at once.
+ */
+function stopOnSignal(service: Service, drainDelay: number): void {
   let stopping = false;
-  const stop = (): void => {
+  const stop = (seconds: number): void => {
     if (stopping) process.exit(1);
     stopping = true;
-    setTimeout(() => process.exit(1), patience).unref();
-    service.stop().then(
+    setTimeout(() => process.exit(1), seconds * 1000 + patience).unref();
+    service.stop(seconds).then(
       () => process.exit(0),
       error => {
         process.stderr.write(`${error}\n`);
@@ -66,6 +69,7 @@ function stopOnSignal(service: Service): void {
       },
     );
   };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  process.on('SIGTERM', () => stop(drainDelay));
+  process.on('SIGINT', () => stop(0));
+  process.on('SIGHUP', () => stop(0));
 }

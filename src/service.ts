@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { buildApp } from './app.ts';
 import { createBcryptEngine } from './bcrypt/index.ts';
 import { systemClock } from './clock.ts';
@@ -12,9 +13,15 @@ import { createVault } from './vault.ts';
 export interface Service {
   /** As a URL, with the port that was taken. */
   readonly address: string;
-  /** Takes no new requests, lets those in flight finish, closes everything. */
-  stop(): Promise<void>;
+  /**
+   * Says that it is not ready and serves on for so many seconds, each answer the last of its connection; then takes no
+   * new connections, lets requests in flight finish, for 20 seconds at most, and closes everything.
+   */
+  stop(drainDelay: number): Promise<void>;
 }
+
+/** Milliseconds for requests in flight once there are no new ones. */
+const patience = 20_000;
 
 /** Opens everything in order, and closes what was opened when a later step fails. */
 export async function startService(config: Config): Promise<Service> {
@@ -52,12 +59,22 @@ export async function startService(config: Config): Promise<Service> {
     clock: systemClock,
     log,
   });
-  closing.defer(() => app.close());
+  closing.defer(async () => {
+    const cut = setTimeout(() => app.server.closeAllConnections(), patience);
+    await app.close();
+    clearTimeout(cut);
+  });
   const address = await app.listen({ host: config.host, port: config.port });
   log.info({ address, docs: `${address}/docs`, hashing: engine.description }, 'listening');
 
   const opened = closing.move();
-  return { address, stop: () => opened.disposeAsync() };
+  const stop = async (drainDelay: number): Promise<void> => {
+    log.info({ drain_delay: drainDelay }, 'stopping');
+    app.beginDrain();
+    await delay(drainDelay * 1000);
+    await opened.disposeAsync();
+  };
+  return { address, stop };
 }
 
 function programVersion(): string {

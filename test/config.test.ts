@@ -11,6 +11,7 @@ test('without any setting, the defaults of the documentation', () => {
     port: 3000,
     maxConnections: 15_000,
     keepAliveTimeout: 65,
+    drainDelay: 5,
     databaseUrl: 'sqlite:data/plinth.db',
     databasePool: 10,
     migrate: true,

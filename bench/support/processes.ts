@@ -27,7 +27,7 @@ export async function startService(
   const before = performance.now();
   const child = spawn(process.execPath, [...flags, ...startCommand()], {
     cwd: folder,
-    env: { PORT: '0', BCRYPT_COST: '10', ...environment },
+    env: { PORT: '0', BCRYPT_COST: '10', DRAIN_DELAY: '0', ...environment },
     stdio: ['ignore', openSync(join(folder, 'log'), 'a'), 'pipe'],
   });
   const { promise, resolve, reject } = Promise.withResolvers<number>();

@@ -28,7 +28,7 @@ export class ServiceProcess {
     this.#folder = folder;
     this.child = spawn(process.execPath, [`${root}bin/start.js`], {
       cwd: folder,
-      env: { PATH: process.env['PATH'] ?? '', PORT: '0', BCRYPT_COST: '10', ...settings },
+      env: { PATH: process.env['PATH'] ?? '', PORT: '0', BCRYPT_COST: '10', DRAIN_DELAY: '0', ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout.setEncoding('utf8').on('data', text => {

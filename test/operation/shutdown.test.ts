@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import type { Client } from '../helpers/client.ts';
+import { serviceFolder } from '../helpers/database.ts';
+import { ServiceProcess } from '../helpers/process.ts';
+
+test('after SIGTERM it serves on, not ready, each answer the last of its connection, until the delay is over', async t => {
+  const { service, client } = await start(t, '2');
+  const { token } = await client.person();
+  const socket = await openConnection(client);
+  service.child.kill('SIGTERM');
+  const began = performance.now();
+  while ((await client.get('/health/ready')).status === 200) await new Promise(setImmediate);
+  // On a connection from before, and on new ones.
+  assert.match(await ask(socket, '/health/live'), /^HTTP\/1\.1 200 .*^connection: close\r$/ims);
+  assert.equal((await client.get('/health')).status, 200);
+  assert.equal((await client.get('/health/live')).headers.get('connection'), 'close');
+  assert.equal((await client.get('/me', { token })).status, 200);
+  assert.equal((await client.request('PATCH', '/me', { token, json: { name: 'Ada' } })).status, 200);
+  assert.equal((await service.ended()).code, 0);
+  assert.ok(performance.now() - began > 1900);
+  await assert.rejects(client.get('/health/live'));
+});
+
+test('a second signal ends the process at once', async t => {
+  const { service, client } = await start(t, '300');
+  service.child.kill('SIGTERM');
+  while ((await client.get('/health/ready')).status === 200) await new Promise(setImmediate);
+  assert.equal((await service.stop('SIGTERM')).code, 1);
+});
+
+test('a person at a terminal, or one who has closed it, does not wait for the delay', async t => {
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) {
+    const { service } = await start(t, '300');
+    assert.equal((await service.stop(signal)).code, 0, signal);
+  }
+});
+
+async function start(t: TestContext, drainDelay: string) {
+  const service = new ServiceProcess(t, await serviceFolder(t), { DRAIN_DELAY: drainDelay });
+  return { service, client: await service.client() };
+}
+
+async function openConnection({ url }: Client) {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).setEncoding('utf8');
+  assert.match(await ask(socket, '/health/live'), /^HTTP\/1\.1 200 .*^connection: keep-alive\r$/ims);
+  return socket;
+}
+
+async function ask(socket: ReturnType<typeof connect>, path: string): Promise<string> {
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  const [text] = await once(socket, 'data');
+  return text;
+}
