@@ -18,6 +18,7 @@ import type { Config } from './config.ts';
 import { type Database, DatabaseUnavailable } from './database.ts';
 import { docsRoutes } from './docs.ts';
 import { type Problem, unavailable } from './errors.ts';
+import { recordIn } from './events.ts';
 import { healthRoutes } from './health.ts';
 import { boundRequests } from './http/bounds.ts';
 import { allowOrigins } from './http/cors.ts';
@@ -26,6 +27,7 @@ import { setHeaders } from './http/headers.ts';
 import { readBodies } from './http/media-types.ts';
 import { requireDeclaredAccess } from './http/policy.ts';
 import { answerProblems } from './http/problems.ts';
+import { recordEvents } from './http/request-events.ts';
 import { logRequests } from './http/request-log.ts';
 import { validatorCompiler } from './http/validation.ts';
 import type { Log } from './log.ts';
@@ -56,29 +58,31 @@ export interface World {
 /** Builds the service; `listen` starts it. Closing it closes neither the database nor the hashing engine. */
 export async function buildApp(world: World): Promise<FastifyInstance> {
   const { config, database, vault, clock, log } = world;
+  const record = recordIn(log);
   const limits: Limits = {
     ...fixedLimits,
     connections: config.maxConnections,
     keepAliveTimeout: config.keepAliveTimeout * 1000,
     ...world.limits,
   };
-  const app = createServer({ log, trustedProxies: config.trustedProxies, limits });
+  const app = createServer({ log, record, trustedProxies: config.trustedProxies, limits });
 
-  // What holds for every route that follows.
+  // What holds for every route that follows. The log goes first, because what refuses a request keeps others from it.
+  logRequests(app, log);
+  recordEvents(app, record);
   app.setValidatorCompiler(validatorCompiler);
   setHeaders(app);
   boundRequests(app, bodyLimit);
   if (config.corsOrigins.length > 0) await allowOrigins(app, config.corsOrigins);
   requireDeclaredAccess(app);
   answerProblems(app, translate);
-  logRequests(app, log);
   readBodies(app);
   await describeRoutes(app, world.version);
 
   const passwords = createPasswordHasher({
     engine: world.engine,
     cost: config.bcryptCost,
-    onUnusable: () => log.error('a stored password hash cannot be used'),
+    onUnusable: () => record('password_hash_unusable'),
   });
   const policy = { minLength: config.passwordMinLength, blocklist: loadBlocklist() };
   await ensureKey(database, vault, clock());
@@ -87,7 +91,8 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
     vault,
     clock,
     monotonic: world.monotonic ?? (() => performance.now()),
-    onFailure: cause => log.error({ err: cause }, 'the signing keys cannot be read again'),
+    onChange: keys => record('signing_keys_changed', { keys }),
+    onFailure: cause => record('signing_keys_unreadable', { err: cause }),
   });
   const { accessTokenTtl: ttl, issuer, audience } = config;
   const tokens = createAccessTokens({ keyring, clock, issuer, audience, ttl });
@@ -96,7 +101,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   const upkeep = startUpkeep({
     database,
     clock,
-    onFailure: cause => log.warn({ err: cause }, 'sessions are not kept up'),
+    onFailure: cause => record('upkeep_failed', { err: cause }),
   });
   app.addHook('onClose', () => upkeep.stop());
 
@@ -106,14 +111,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   userRoutes(app, { accounts: createAccounts({ database, passwords, clock }), policy });
   authRoutes(app, {
     login: createLogin({ database, passwords, sessions, issue }),
-    refresh: createRefresh({
-      database,
-      sessions,
-      issue,
-      clock,
-      onReuse: ({ id, user_id }) =>
-        log.warn({ event: 'refresh_token_reuse', session_id: id, user_id }, 'a session was ended'),
-    }),
+    refresh: createRefresh({ database, sessions, issue, clock }),
     keyring,
   });
   sessionRoutes(app, {

@@ -119,6 +119,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return config;
 }
 
+/** Those that may be seen by who reads the log: of the database only which engine it is. */
+export function publicSettings(config: Config): Readonly<Record<string, unknown>> {
+  const { secret: _, previousSecret: __, databaseUrl: url, ...others } = config;
+  return { ...others, database: url.slice(0, url.indexOf(':')) };
+}
+
 /** What was found, without what is secret in it: a database URL may hold a password. */
 function shown(name: string, text: string): string {
   if (name.startsWith('SECRET')) return 'what is set';

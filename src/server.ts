@@ -1,10 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import type { RecordEvent } from './events.ts';
 import { limitConnections } from './http/connections.ts';
-import { answerClientError, refuseTunnel } from './http/parser-errors.ts';
+import { answerClientError, recordRefusals, refuseTunnel } from './http/parser-errors.ts';
 import { answerFrameworkError } from './http/problems.ts';
 import { requestId } from './http/request-id.ts';
+import { logRequest } from './http/request-log.ts';
 import type { Routes } from './http/routes.ts';
+import type { Log } from './log.ts';
 
 /** What one connection may take of us. Times in milliseconds. */
 export interface Limits {
@@ -34,16 +37,18 @@ export const fixedLimits = {
 export const bodyLimit = 16_384;
 
 interface ServerOptions {
-  readonly log: FastifyBaseLogger;
+  readonly log: Log;
+  readonly record: RecordEvent;
   /** Whose `X-Forwarded-For` counts. */
   readonly trustedProxies: readonly string[];
   readonly limits: Limits;
 }
 
 /** Fastify with every limit said out loud, so that no upgrade moves one silently. */
-export function createServer({ log, trustedProxies, limits }: ServerOptions): Routes {
+export function createServer({ log, record, trustedProxies, limits }: ServerOptions): Routes {
+  const logger: FastifyBaseLogger = log;
   return Fastify({
-    loggerInstance: log,
+    loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for every request would cost more than the lines that are written with it.
     childLoggerFactory: logger => logger,
@@ -54,15 +59,18 @@ export function createServer({ log, trustedProxies, limits }: ServerOptions): Ro
     return503OnClosing: false,
     routerOptions: { maxParamLength: 100 },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
-    frameworkErrors: answerFrameworkError,
+    frameworkErrors(error, request, reply) {
+      logRequest(request, reply, log);
+      answerFrameworkError(error, request, reply);
+    },
     clientErrorHandler: answerClientError,
-    serverFactory: handler => createHttpServer(handler, limits, log),
+    serverFactory: handler => createHttpServer(handler, limits, record),
   });
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-function createHttpServer(handler: Handler, limits: Limits, log: FastifyBaseLogger): Server {
+function createHttpServer(handler: Handler, limits: Limits, record: RecordEvent): Server {
   // Not imported: see http/status-codes.ts.
   const server = process.getBuiltinModule('node:http').createServer(
     {
@@ -86,6 +94,7 @@ function createHttpServer(handler: Handler, limits: Limits, log: FastifyBaseLogg
   server.on('connect', refuseTunnel);
   // An expectation that we do not know is one that we need not meet (RFC 9110, section 10.1.1).
   server.on('checkExpectation', handler);
-  limitConnections(server, limits, log);
+  recordRefusals(server, record);
+  limitConnections(server, limits, record);
   return server;
 }

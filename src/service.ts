@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { buildApp } from './app.ts';
 import { createBcryptEngine } from './bcrypt/index.ts';
 import { systemClock } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, publicSettings } from './config.ts';
 import { openDatabase } from './database.ts';
+import { recordIn } from './events.ts';
 import { checkSecret, claimDatabase } from './instance.ts';
 import { bufferedOutput, createLog, prettyOutput } from './log.ts';
 import { secretBeside } from './secret.ts';
@@ -27,8 +28,16 @@ const patience = 20_000;
 export async function startService(config: Config): Promise<Service> {
   const output = config.environment === 'development' ? await prettyOutput() : bufferedOutput(1);
   const log = createLog(config.logLevel, output);
+  const record = recordIn(log);
   await using closing = new AsyncDisposableStack();
   closing.defer(() => output.flush());
+  let started = false;
+  closing.defer(() => {
+    if (started) record('service_stopped');
+  });
+  const onCrash = (error: Error): void => record('service_crashed', { err: error });
+  process.once('uncaughtExceptionMonitor', onCrash);
+  closing.defer(() => void process.off('uncaughtExceptionMonitor', onCrash));
 
   // Begun first and waited for last: its thread starts while this one opens the rest.
   const starting = createBcryptEngine({
@@ -43,16 +52,16 @@ export async function startService(config: Config): Promise<Service> {
     accept: facts => checkSecret(facts, vault),
     migrate: config.migrate,
     connections: config.databasePool,
-    onFatal: cause =>
-      log.fatal({ err: cause }, 'the disk failed to keep a commit: no writes until a restart'),
+    onFatal: cause => record('disk_failed', { err: cause }),
   });
   closing.defer(() => database.close());
   await claimDatabase(database, vault);
 
   const engine = await starting;
+  const version = programVersion();
   const app = await buildApp({
     config,
-    version: programVersion(),
+    version,
     database,
     engine,
     vault,
@@ -65,11 +74,18 @@ export async function startService(config: Config): Promise<Service> {
     clearTimeout(cut);
   });
   const address = await app.listen({ host: config.host, port: config.port });
-  log.info({ address, docs: `${address}/docs`, hashing: engine.description }, 'listening');
+  started = true;
+  record('service_started', {
+    version,
+    node: process.version,
+    address,
+    hashing: engine.description,
+    settings: publicSettings(config),
+  });
 
   const opened = closing.move();
   const stop = async (drainDelay: number): Promise<void> => {
-    log.info({ drain_delay: drainDelay }, 'stopping');
+    record('service_stopping', { drain_delay: drainDelay });
     app.beginDrain();
     await delay(drainDelay * 1000);
     await opened.disposeAsync();

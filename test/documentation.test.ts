@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import test from 'node:test';
 import { ConfigFaults, readConfig } from '../src/config.ts';
+import { events } from '../src/events.ts';
 import { canonicalEmail } from '../src/users/email.ts';
+import { read, root, tableOf } from './helpers/pages.ts';
 
-const root = new URL('../', import.meta.url);
 const pages = [
   'README.md',
   ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
@@ -61,6 +62,16 @@ test('docs/settings.md has every setting, with its default and its limits', () =
   }
 });
 
+test('docs/logging.md has every event, with its level', () => {
+  const documented = tableOf(read('docs/logging.md'), 'event').map(([name, level]) => [name, level]);
+  assert.deepEqual(
+    documented.sort(),
+    Object.entries(events)
+      .map(([name, [level]]) => [name, level])
+      .sort(),
+  );
+});
+
 test('addresses are told apart as docs/security.md says', () => {
   const rows = tableOf(read('docs/security.md'), 'given');
   assert.ok(rows.length >= 10);
@@ -72,18 +83,6 @@ test('the table of promises in docs/security.md names tests', () => {
   assert.ok(rows.length > 20);
   for (const [promise = '', tests = ''] of rows) assert.match(tests, /^test\/\S+\.test\.ts/, promise);
 });
-
-function read(page: string): string {
-  return readFileSync(new URL(page, root), 'utf8');
-}
-
-/** The rows below the heading of the table whose first column has this name, without the marks of code. */
-function tableOf(text: string, name: string): string[][] {
-  const [, rows = ''] = new RegExp(`^\\| ${name} .*\\n\\|[-| ]+\\n((?:\\|.*\\n)+)`, 'm').exec(text) ?? [];
-  return [...rows.matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) =>
-    row.split('|').map(cell => cell.trim().replaceAll('`', '')),
-  );
-}
 
 /** As GitHub makes them. */
 function anchors(text: string): string[] {

@@ -17,12 +17,18 @@ export interface Keyring {
   jwks(): Promise<Static<typeof Jwks>>;
 }
 
+export interface KeyTimes extends Pick<SigningKey, 'signs_from_at' | 'retired_at' | 'verifies_until_at'> {
+  readonly kid: string;
+}
+
 interface KeyringOptions {
   readonly db: Queries;
   readonly vault: Vault;
   readonly clock: Clock;
   /** Milliseconds on a clock that never jumps. */
   readonly monotonic: () => number;
+  /** Told what keys there are, at first and whenever they are others than before. */
+  readonly onChange: (keys: readonly KeyTimes[]) => void;
   /** Told when the keys cannot be read again; those in memory go on. */
   readonly onFailure: (cause: unknown) => void;
 }
@@ -37,14 +43,24 @@ interface Loaded {
 
 /** Rejects when the vault cannot open a key that signs. */
 export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
-  const { clock, monotonic, onFailure } = options;
+  const { clock, monotonic, onChange, onFailure } = options;
+  let told = '';
   let keys = await load(options);
   let loadedAt = monotonic();
   let loading: Promise<void> | undefined;
+  tell();
+
+  function tell(): void {
+    const times = Array.from(keys.values(), timesOf);
+    const text = JSON.stringify(times);
+    if (text !== told) onChange(times);
+    told = text;
+  }
 
   async function reload(): Promise<void> {
     try {
       keys = await load(options);
+      tell();
     } catch (error) {
       onFailure(error);
     }
@@ -102,6 +118,10 @@ async function load({ db, vault, clock }: KeyringOptions): Promise<ReadonlyMap<s
     }),
   );
   return new Map(loaded.map(key => [key.row.id, key]));
+}
+
+function timesOf({ row: { id, signs_from_at, retired_at, verifies_until_at } }: Loaded): KeyTimes {
+  return { kid: id, signs_from_at, retired_at, verifies_until_at };
 }
 
 async function importKey(jwk: JWK): Promise<CryptoKey> {

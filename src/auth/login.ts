@@ -4,7 +4,7 @@ import { canonicalEmail } from '../users/email.ts';
 import { findCredentials, lockPasswordHash, updatePasswordHash } from '../users/models.ts';
 import type { PasswordHasher } from '../users/security.ts';
 import type { Device, Sessions } from './sessions.ts';
-import type { IssuePair, TokenPair } from './token-pairs.ts';
+import type { Issued, IssuePair } from './token-pairs.ts';
 
 export interface Credentials {
   readonly email: string;
@@ -12,7 +12,7 @@ export interface Credentials {
 }
 
 /** Throws `invalid_credentials`, after the same work whether or not there is such a person. */
-export type Login = (credentials: Credentials, device: Device, signal?: AbortSignal) => Promise<TokenPair>;
+export type Login = (credentials: Credentials, device: Device, signal?: AbortSignal) => Promise<Issued>;
 
 interface LoginOptions {
   readonly database: Database;

@@ -4,18 +4,21 @@ import { unauthenticated } from '../errors.ts';
 import { parseRefreshToken, type RefreshToken } from './refresh-tokens.ts';
 import { deleteSession, lockFamily } from './session-models.ts';
 import type { Opened, Session, Sessions } from './sessions.ts';
-import type { IssuePair, TokenPair } from './token-pairs.ts';
+import type { Issued, IssuePair } from './token-pairs.ts';
 
-/** Throws `invalid_token`. */
-export type Refresh = (refreshToken: string) => Promise<TokenPair>;
+/**
+ * Throws `invalid_token`. `onReuse` is told when the refresh token has had its time, before that: somebody else may
+ * have it, and its session was ended.
+ */
+export type Refresh = (refreshToken: string, onReuse: OnReuse) => Promise<Issued>;
+
+export type OnReuse = (session: Pick<Session, 'id' | 'user_id'>) => void;
 
 interface RefreshOptions {
   readonly database: Database;
   readonly sessions: Sessions;
   readonly issue: IssuePair;
   readonly clock: Clock;
-  /** Told when a refresh token that has had its time is used: somebody else may have it. */
-  readonly onReuse: (session: Pick<Session, 'id' | 'user_id'>) => void;
 }
 
 /** Milliseconds for which the token before the current one gives the current one again. */
@@ -26,8 +29,8 @@ const grace = 10_000;
  * while that has not been used itself, so that a lost answer or a second tab harms nobody. Anything older is in the
  * hands of two, and the session ends for both (RFC 9700, section 4.14.2).
  */
-export function createRefresh({ database, sessions, issue, clock, onReuse }: RefreshOptions): Refresh {
-  return async text => {
+export function createRefresh({ database, sessions, issue, clock }: RefreshOptions): Refresh {
+  return async (text, onReuse) => {
     const presented = parseRefreshToken(text);
     if (!presented) throw unauthenticated('invalid_token');
     const now = clock();

@@ -6,6 +6,7 @@ import { publicKeysMaxAge } from './keys.ts';
 import type { Credentials, Login } from './login.ts';
 import type { Refresh } from './refresh.ts';
 import { Jwks, Login as LoginBody, LoginForm, Refresh as RefreshBody, Tokens } from './schemas.ts';
+import type { Issued } from './token-pairs.ts';
 
 interface AuthRoutes {
   readonly login: Login;
@@ -30,8 +31,13 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
         response: { 200: ref(Tokens) },
       },
     },
-    async ({ body, headers, ip }, reply) =>
-      await login(credentials(body), { userAgent: headers['user-agent'], ip }, departure(reply)),
+    async (request, reply) => {
+      const { body, headers, ip } = request;
+      const device = { userAgent: headers['user-agent'], ip };
+      const { session, tokens } = await login(credentials(body), device, departure(reply));
+      request.record('session_started', whose(session));
+      return tokens;
+    },
   );
 
   app.post(
@@ -49,7 +55,13 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
         response: { 200: ref(Tokens) },
       },
     },
-    async ({ body }) => await refresh(body.refresh_token),
+    async request => {
+      const { session, tokens } = await refresh(request.body.refresh_token, reused =>
+        request.record('refresh_token_reuse', whose(reused)),
+      );
+      request.record('session_renewed', whose(session));
+      return tokens;
+    },
   );
 
   app.get(
@@ -72,4 +84,8 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
 
 function credentials(body: Credentials | { username: string; password: string }): Credentials {
   return 'username' in body ? { email: body.username, password: body.password } : body;
+}
+
+function whose({ id, user_id }: Issued['session']): { user_id: string; session_id: string } {
+  return { user_id, session_id: id };
 }

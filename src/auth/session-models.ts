@@ -112,8 +112,14 @@ export async function deleteLiveSession(
   return numDeletedRows > 0n;
 }
 
-export async function deleteOtherSessions(tx: Transaction, userId: string, id: string): Promise<void> {
-  await tx.deleteFrom('sessions').where('user_id', '=', userId).where('id', '!=', id).execute();
+/** How many they were. */
+export async function deleteOtherSessions(tx: Transaction, userId: string, id: string): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('sessions')
+    .where('user_id', '=', userId)
+    .where('id', '!=', id)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }
 
 /** Leaves a person the newest `count` of those that are live. The person has to be locked. */

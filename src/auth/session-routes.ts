@@ -27,8 +27,10 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
         response: { 204: noContent },
       },
     },
-    async ({ claims }, reply) => {
-      if (claims) await sessions.logout(claims.sub, claims.sid);
+    async (request, reply) => {
+      const { claims } = request;
+      if (claims && (await sessions.logout(claims.sub, claims.sid)))
+        request.record('session_ended', { ended: claims.sid });
       return reply.code(204).send(undefined);
     },
   );
@@ -66,8 +68,9 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
         response: { 204: noContent },
       },
     },
-    async ({ user, session }, reply) => {
-      await sessions.endOthers(user.id, session.id);
+    async (request, reply) => {
+      const count = await sessions.endOthers(request.user.id, request.session.id);
+      request.record('other_sessions_ended', { count });
       return reply.code(204).send(undefined);
     },
   );
@@ -84,8 +87,9 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
         response: { 204: noContent },
       },
     },
-    async ({ user, params }, reply) => {
-      await sessions.end(user.id, params.id);
+    async (request, reply) => {
+      await sessions.end(request.user.id, request.params.id);
+      request.record('session_ended', { ended: request.params.id });
       return reply.code(204).send(undefined);
     },
   );
@@ -103,7 +107,8 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
         response: { 204: noContent },
       },
     },
-    async ({ user, session, body }, reply) => {
+    async (request, reply) => {
+      const { user, session, body } = request;
       await changePassword(
         {
           user,
@@ -113,6 +118,7 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
         },
         departure(reply),
       );
+      request.record('password_changed');
       return reply.code(204).send(undefined);
     },
   );

@@ -45,12 +45,12 @@ export interface Sessions {
   advance(current: RefreshToken, now: Date): Promise<Opened | undefined>;
   /** Live ones, the last used first. */
   list(userId: string): Promise<SessionView[]>;
-  /** Ends one; there may be none. */
-  logout(userId: string, id: string): Promise<void>;
+  /** Ends one; whether there was one. */
+  logout(userId: string, id: string): Promise<boolean>;
   /** Throws `not_found` when the person has no such session that is live. */
   end(userId: string, id: string): Promise<void>;
-  /** Ends all of a person but one. */
-  endOthers(userId: string, id: string): Promise<void>;
+  /** Ends all of a person but one; how many they were. */
+  endOthers(userId: string, id: string): Promise<number>;
 }
 
 interface SessionOptions {
@@ -104,18 +104,14 @@ export function createSessions({ database, clock, settings }: SessionOptions): S
 
     list: async userId => await findSessions(database.db, userId, clock()),
 
-    async logout(userId, id) {
-      await database.statement(tx => deleteSession(tx, userId, id));
-    },
+    logout: async (userId, id) => await database.statement(tx => deleteSession(tx, userId, id)),
 
     async end(userId, id) {
       if (!(await database.statement(tx => deleteLiveSession(tx, userId, id, clock()))))
         throw new Problem('not_found', 'There is nothing here.');
     },
 
-    async endOthers(userId, id) {
-      await database.statement(tx => deleteOtherSessions(tx, userId, id));
-    },
+    endOthers: async (userId, id) => await database.statement(tx => deleteOtherSessions(tx, userId, id)),
   };
 }
 

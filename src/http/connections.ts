@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyBaseLogger } from 'fastify';
+import type { RecordEvent } from '../events.ts';
 import type { Limits } from '../server.ts';
 
 type ConnectionLimits = Pick<Limits, 'connections' | 'stallTimeout' | 'checkEvery'>;
@@ -9,7 +9,7 @@ type ConnectionLimits = Pick<Limits, 'connections' | 'stallTimeout' | 'checkEver
  * Bounds what clients can hold by doing nothing. Over the number of connections a new one is closed, and those that
  * are idle go too, so that the next finds a place. A connection whose client does not take its answer is cut.
  */
-export function limitConnections(server: Server, limits: ConnectionLimits, log: FastifyBaseLogger): void {
+export function limitConnections(server: Server, limits: ConnectionLimits, record: RecordEvent): void {
   server.maxConnections = limits.connections;
   let dropped = 0;
   server.on('drop', () => {
@@ -24,7 +24,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, log: 
   const look = (): void => {
     for (const socket of sockets) watchUnread(socket, limits.stallTimeout);
     if (dropped === 0) return;
-    log.warn({ dropped, connections: limits.connections }, 'too many connections: idle ones are closed');
+    record('connections_dropped', { dropped, connections: limits.connections });
     dropped = 0;
     server.closeIdleConnections();
   };

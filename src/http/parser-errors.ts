@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Code, Problem } from '../errors.ts';
+import type { RecordEvent } from '../events.ts';
 import { standardHeaders } from './headers.ts';
 import { problemType } from './problems.ts';
 import { requestId } from './request-id.ts';
@@ -34,6 +35,18 @@ export function answerClientError(error: Error & { code?: string }, socket: Dupl
 export function refuseTunnel(_: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => undefined);
   refuseSocket(socket, new Problem('malformed_request', 'There are no tunnels here.'));
+}
+
+/** Tells of what never became a request. A client that only goes away in the middle is nothing to tell of. */
+export function recordRefusals(server: Server, record: RecordEvent): void {
+  const tell = (socket: Duplex, cause: string): void => {
+    const ip = 'remoteAddress' in socket ? socket.remoteAddress : undefined;
+    record('request_not_http', { ip: ip ?? null, cause });
+  };
+  server.on('clientError', ({ code = '' }: Error & { code?: string }, socket) => {
+    if (code !== 'ECONNRESET' && code !== 'HPE_CLOSED_CONNECTION') tell(socket, code);
+  });
+  server.on('connect', (_, socket) => tell(socket, 'CONNECT'));
 }
 
 /**

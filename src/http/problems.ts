@@ -6,12 +6,20 @@ import type { Routes } from './routes.ts';
 
 export const problemType = 'application/problem+json; charset=utf-8';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Why it was refused, once it was. */
+    refusal: Code | null;
+  }
+}
+
 /** Turns an error of a feature or library into a `Problem`, or gives undefined when it does not know it. */
 export type Translate = (error: unknown) => Problem | undefined;
 
 /** One answer for every error that reaches Fastify: a `Problem` as it is, everything else by `toProblem`. */
 export function answerProblems(app: Routes, translate: Translate): void {
   const allowedAt = watchMethods(app);
+  app.decorateRequest('refusal', null);
   app.setErrorHandler((error, request, reply) => {
     sendProblem(toProblem(error, translate), request, reply);
   });
@@ -34,10 +42,11 @@ export function answerFrameworkError(error: Error, request: FastifyRequest, repl
 }
 
 function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): void {
+  request.refusal = problem.code;
   if (problem.status === 500) {
-    request.log.error({ request_id: request.id, err: problem.cause }, 'internal error');
+    request.record('request_failed', { err: problem.cause });
   } else if (problem.status === 503) {
-    request.log.warn({ request_id: request.id, code: problem.code, err: problem.cause }, 'not served');
+    request.record('request_not_served', { code: problem.code, err: problem.cause });
   }
   void reply
     .code(problem.status)

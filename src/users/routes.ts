@@ -23,7 +23,11 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
         response: { 201: ref(UserBody) },
       },
     },
-    async (request, reply) => reply.code(201).send(await accounts.register(request.body, departure(reply))),
+    async (request, reply) => {
+      const user = await accounts.register(request.body, departure(reply));
+      request.record('account_created', { user_id: user.id });
+      return reply.code(201).send(user);
+    },
   );
 
   app.get(
@@ -52,7 +56,11 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
         response: { 200: ref(UserBody) },
       },
     },
-    async request => await accounts.rename(request.user.id, request.body.name),
+    async request => {
+      const user = await accounts.rename(request.user.id, request.body.name);
+      request.record('account_changed', { changed: ['name'] });
+      return user;
+    },
   );
 
   app.post(
@@ -69,6 +77,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
     },
     async (request, reply) => {
       await accounts.remove(request.user.id, request.body.password, departure(reply));
+      request.record('account_deleted');
       return reply.code(204).send(undefined);
     },
   );

@@ -202,6 +202,7 @@ test('a keyring looks again once for many who ask, and goes on with what it has 
     vault: createVault(testSecret),
     clock: time.clock(),
     monotonic: time.monotonic,
+    onChange: () => undefined,
     onFailure: cause => failures.push(cause),
   });
   assert.equal(count(), 1);

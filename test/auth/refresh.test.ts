@@ -287,7 +287,7 @@ async function rows({ database }: Nodes) {
 
 function reuses({ a, b }: Nodes): object[] {
   return [...a.logged, ...b.logged]
-    .filter(line => line['event'] !== undefined)
+    .filter(line => line['event'] === 'refresh_token_reuse')
     .map(({ event, session_id, user_id }) => ({ event, session_id, user_id }));
 }
 

@@ -326,6 +326,7 @@ async function createForge(app: TestApp): Promise<Forger> {
     vault,
     clock,
     monotonic: () => performance.now(),
+    onChange: () => undefined,
     onFailure: cause => assert.fail(String(cause)),
   });
   const { token } = await app.person();

@@ -1,0 +1,44 @@
+import type { Log } from './log.ts';
+
+type Level = 'info' | 'warn' | 'error' | 'fatal';
+
+/**
+ * Every event that a line of the log names in `event`, with its level and what a person reads. What each has besides is
+ * told in `docs/logging.md`. None has a password, a token, an address or anything else that a caller chose.
+ */
+export const events = {
+  service_started: ['info', 'the service listens'],
+  service_stopping: ['info', 'the service was told to stop, and is not ready any more'],
+  service_stopped: ['info', 'the service has stopped'],
+  service_crashed: ['fatal', 'an error that nobody caught ends the process'],
+  signing_keys_changed: ['info', 'the signing keys are others than before'],
+  signing_keys_unreadable: ['error', 'the signing keys cannot be read again; those in memory go on'],
+  password_hash_unusable: ['error', 'a stored password hash cannot be used'],
+  disk_failed: ['fatal', 'the disk failed to keep a commit: no writes until a restart'],
+  upkeep_failed: ['warn', 'what is over cannot be deleted'],
+  account_created: ['info', 'somebody registered'],
+  account_changed: ['info', 'somebody changed their account'],
+  account_deleted: ['info', 'somebody deleted their account'],
+  password_changed: ['info', 'somebody changed their password; all their other sessions ended'],
+  session_started: ['info', 'somebody logged in'],
+  session_renewed: ['info', 'a session got new tokens'],
+  session_ended: ['info', 'a session was ended by its owner'],
+  other_sessions_ended: ['info', 'somebody ended all of their sessions but one'],
+  refresh_token_reuse: ['warn', 'a refresh token that had its time was used: the session was ended'],
+  request_not_http: ['info', 'what came over a connection was not taken for a request'],
+  connections_dropped: ['warn', 'too many connections: idle ones are closed'],
+  request_failed: ['error', 'internal error'],
+  request_not_served: ['warn', 'not served'],
+} as const satisfies Readonly<Record<string, readonly [Level, string]>>;
+
+export type EventName = keyof typeof events;
+
+/** Writes one line. `fields`: plain values; an error as `err`. */
+export type RecordEvent = (event: EventName, fields?: Readonly<Record<string, unknown>>) => void;
+
+export function recordIn(log: Pick<Log, Level>): RecordEvent {
+  return (event, fields) => {
+    const [level, message] = events[event];
+    log[level]({ event, ...fields }, message);
+  };
+}
