@@ -19,11 +19,13 @@ import { type Database, DatabaseUnavailable } from './database.ts';
 import { docsRoutes } from './docs.ts';
 import { type Problem, unavailable } from './errors.ts';
 import { recordIn } from './events.ts';
+import { systemGauge } from './gauge.ts';
 import { healthRoutes } from './health.ts';
 import { boundRequests } from './http/bounds.ts';
 import { allowOrigins } from './http/cors.ts';
 import { drainOnClose } from './http/drain.ts';
 import { setHeaders } from './http/headers.ts';
+import { shedLoad } from './http/importance.ts';
 import { readBodies } from './http/media-types.ts';
 import { requireDeclaredAccess } from './http/policy.ts';
 import { answerProblems } from './http/problems.ts';
@@ -32,6 +34,7 @@ import { logRequests } from './http/request-log.ts';
 import { validatorCompiler } from './http/validation.ts';
 import type { Log } from './log.ts';
 import { describeRoutes } from './openapi.ts';
+import { type Gauge, Shedder } from './overload.ts';
 import { bodyLimit, createServer, fixedLimits, type Limits } from './server.ts';
 import { createAccounts } from './users/accounts.ts';
 import { loadBlocklist } from './users/blocklist.ts';
@@ -50,6 +53,10 @@ export interface World {
   readonly clock: Clock;
   /** Milliseconds on a clock that never jumps; the system's where none is given. */
   readonly monotonic?: () => number;
+  /** How far behind the process is; the system's answer where none is given. */
+  readonly gauge?: Gauge;
+  /** From 0 to 1. */
+  readonly random?: () => number;
   /** Instead of those that the settings give, so that a test need not wait for them. */
   readonly limits?: Partial<Limits>;
   readonly log: Log;
@@ -79,6 +86,9 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   readBodies(app);
   await describeRoutes(app, world.version);
 
+  const monotonic = world.monotonic ?? (() => performance.now());
+  const gauge = world.gauge ?? systemGauge(config.memoryLimit * 1024 ** 2);
+  app.addHook('onClose', () => gauge.stop());
   const passwords = createPasswordHasher({
     engine: world.engine,
     cost: config.bcryptCost,
@@ -90,7 +100,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
     db: database.db,
     vault,
     clock,
-    monotonic: world.monotonic ?? (() => performance.now()),
+    monotonic,
     onChange: keys => record('signing_keys_changed', { keys }),
     onFailure: cause => record('signing_keys_unreadable', { err: cause }),
   });
@@ -107,6 +117,17 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
 
   // The features.
   guardRoutes(app, { db: database.db, tokens, clock, noteUse: upkeep.noteUse });
+  shedLoad(
+    app,
+    new Shedder({
+      gauge,
+      maxDelay: config.eventLoopMaxDelay,
+      monotonic,
+      random: world.random ?? Math.random,
+      onStart: strain => record('shedding_started', { ...strain }),
+      onEnd: shed => record('shedding_ended', { shed }),
+    }),
+  );
   for (const schema of [UserBody, Tokens, Jwks, SessionList]) app.addSchema(schema);
   userRoutes(app, { accounts: createAccounts({ database, passwords, clock }), policy });
   authRoutes(app, {

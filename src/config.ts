@@ -10,6 +10,10 @@ export interface Config {
   readonly maxConnections: number;
   /** Seconds after which an idle connection is closed. */
   readonly keepAliveTimeout: number;
+  /** Milliseconds by which the event loop may be late before requests are shed. */
+  readonly eventLoopMaxDelay: number;
+  /** MiB that the process may keep resident; 0 is what the system allows. */
+  readonly memoryLimit: number;
   /** Seconds from the signal to stop for which the service goes on. */
   readonly drainDelay: number;
   readonly databaseUrl: string;
@@ -77,6 +81,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: setting('HOST', '127.0.0.1', hostName, 'an IP address or host name'),
     port: whole('PORT', 3000, 0, 65_535),
     maxConnections: whole('MAX_CONNECTIONS', 15_000, 1, 1_000_000),
+    eventLoopMaxDelay: whole('EVENT_LOOP_MAX_DELAY', 100, 10, 60_000, ' of milliseconds'),
+    memoryLimit: whole('MEMORY_LIMIT', 0, 0, 16_777_216, ' of MiB'),
     drainDelay: whole('DRAIN_DELAY', mode === 'production' ? 5 : 0, 0, 300, ' of seconds'),
     keepAliveTimeout: whole('KEEP_ALIVE_TIMEOUT', 65, 1, 3600, ' of seconds'),
     databaseUrl: setting(

@@ -27,6 +27,8 @@ export const events = {
   refresh_token_reuse: ['warn', 'a refresh token that had its time was used: the session was ended'],
   request_not_http: ['info', 'what came over a connection was not taken for a request'],
   connections_dropped: ['warn', 'too many connections: idle ones are closed'],
+  shedding_started: ['warn', 'the process is behind: requests are refused, the least important first'],
+  shedding_ended: ['warn', 'no more requests are refused'],
   request_failed: ['error', 'internal error'],
   request_not_served: ['warn', 'not served'],
 } as const satisfies Readonly<Record<string, readonly [Level, string]>>;

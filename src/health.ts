@@ -22,7 +22,7 @@ export function healthRoutes(app: Routes, { database, isDraining }: HealthRoutes
   app.get(
     '/health',
     {
-      config: { access: 'public' },
+      config: { access: 'public', importance: 'vital' },
       schema: { operationId: 'getHealth', summary: 'Whether the service and its database answer', response },
     },
     async (_, reply) => {
@@ -34,7 +34,7 @@ export function healthRoutes(app: Routes, { database, isDraining }: HealthRoutes
   app.get(
     '/health/live',
     {
-      config: { access: 'public' },
+      config: { access: 'public', importance: 'vital' },
       schema: {
         operationId: 'getLiveness',
         summary: 'Whether the event loop turns',
@@ -47,7 +47,7 @@ export function healthRoutes(app: Routes, { database, isDraining }: HealthRoutes
   app.get(
     '/health/ready',
     {
-      config: { access: 'public' },
+      config: { access: 'public', importance: 'vital' },
       schema: { operationId: 'getReadiness', summary: 'Whether requests can be served now', response },
     },
     async (_, reply) => {

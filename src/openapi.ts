@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import type { TSchema } from 'typebox';
 import type { Code } from './errors.ts';
+import { importanceOf } from './http/importance.ts';
 import { accessOf } from './http/policy.ts';
 import { STATUS_CODES } from './http/status-codes.ts';
 import { otherProblems, problemsByStatus } from './openapi/problems.ts';
@@ -66,6 +67,7 @@ function describe(schema: FastifySchema, route: RouteOptions): FastifySchema {
     ...(session ? (['unauthenticated', 'invalid_token'] as const) : []),
     ...(content.length > 0 ? (['validation_failed'] as const) : []),
     ...(route.config?.problems ?? []),
+    ...(importanceOf(route) === 'vital' ? [] : (['overloaded'] as const)),
     'unavailable',
   ]);
   return {

@@ -11,6 +11,8 @@ test('without any setting, the defaults of the documentation', () => {
     port: 3000,
     maxConnections: 15_000,
     keepAliveTimeout: 65,
+    eventLoopMaxDelay: 100,
+    memoryLimit: 0,
     drainDelay: 5,
     databaseUrl: 'sqlite:data/plinth.db',
     databasePool: 10,

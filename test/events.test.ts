@@ -22,7 +22,7 @@ type Cause = (app: Instance, person: LoggedIn) => Promise<unknown>;
 
 /** A service that can be broken while it runs. */
 interface Instance extends TestApp {
-  readonly broken: { database: boolean; engine?: Error };
+  readonly broken: { database: boolean; engine?: Error; memory?: number };
   readonly turnMonotonic: (seconds: number) => void;
 }
 
@@ -55,6 +55,21 @@ const cases = {
     );
     while (!app.logged.some(({ event }) => event === 'connections_dropped')) await new Promise(setImmediate);
     for (const socket of sockets) socket.destroy();
+  },
+  async shedding_started(app) {
+    app.broken.memory = 1;
+    app.turnMonotonic(1);
+    assert.equal((await app.get('/docs')).status, 503);
+  },
+  async shedding_ended(app) {
+    for (const [memory, status] of [
+      [1, 503],
+      [0, 200],
+    ] as const) {
+      app.broken.memory = memory;
+      app.turnMonotonic(1);
+      assert.equal((await app.get('/docs')).status, status);
+    }
   },
   async request_failed(app, { email, password }) {
     app.broken.engine = new Error('the cause of it');
@@ -226,7 +241,13 @@ async function startInstance(t: TestContext): Promise<Instance> {
     close: async () => undefined,
   };
   const limits = { connections: 10, checkEvery: 20 };
-  const app = await startApp(t, { database, engine, limits, monotonic: () => performance.now() + ahead });
+  const app = await startApp(t, {
+    database,
+    engine,
+    limits,
+    monotonic: () => performance.now() + ahead,
+    gauge: { read: () => ({ delay: 0, memory: broken.memory ?? 0 }), stop: () => undefined },
+  });
   const turnMonotonic = (seconds: number): void => {
     ahead += seconds * 1000;
   };

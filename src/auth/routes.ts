@@ -19,7 +19,7 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
   app.post(
     '/login',
     {
-      config: { access: 'public', problems: ['invalid_credentials', 'overloaded'] },
+      config: { access: 'public', importance: 'normal', problems: ['invalid_credentials', 'overloaded'] },
       schema: {
         operationId: 'login',
         summary: 'Log in',
@@ -43,7 +43,7 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
   app.post(
     '/refresh',
     {
-      config: { access: 'public', problems: ['invalid_token'] },
+      config: { access: 'public', importance: 'high', problems: ['invalid_token'] },
       schema: {
         operationId: 'refresh',
         summary: 'Renew a session',
@@ -67,7 +67,7 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
   app.get(
     '/.well-known/jwks.json',
     {
-      config: { access: 'public' },
+      config: { access: 'public', importance: 'high' },
       schema: {
         operationId: 'getJwks',
         summary: 'Public signing keys',

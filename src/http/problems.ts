@@ -45,7 +45,7 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
   request.refusal = problem.code;
   if (problem.status === 500) {
     request.record('request_failed', { err: problem.cause });
-  } else if (problem.status === 503) {
+  } else if (problem.status === 503 && problem.cause !== undefined) {
     request.record('request_not_served', { code: problem.code, err: problem.cause });
   }
   void reply

@@ -46,6 +46,8 @@ export async function startApp(
     engine,
     vault: createVault(testSecret),
     clock: () => new Date(Date.now() + offset),
+    // Tests and service share an event loop here, and the machine may be busy.
+    gauge: { read: () => undefined, stop: () => undefined },
     log: createLog(config.logLevel, {
       stream: { write: line => void logged.push(JSON.parse(line)) },
       flush: () => undefined,

@@ -132,7 +132,8 @@ function withoutRoute(
   path: string,
   { status, headers }: Answer,
 ): Described | 'exempt' | undefined {
-  if (/^\/docs\/[a-z-]+\.(?:css|js|svg)$/.test(path) && (status === 200 || status === 304)) return 'exempt';
+  if (/^\/docs\/[a-z-]+\.(?:css|js|svg)$/.test(path))
+    return status === 503 ? problem('overloaded', { 'retry-after': {} }) : 'exempt';
   if (status === 204 && headers.has('access-control-allow-methods')) return 'exempt';
   if (status === 404 && !pathIsKnown) return problem('not_found', {});
   if (status === 405) return problem('method_not_allowed', { allow: {} });

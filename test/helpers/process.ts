@@ -23,12 +23,22 @@ export class ServiceProcess {
   readonly #folder: string;
   readonly #closed: Promise<Finished>;
 
-  /** `folder`: where `data/` and `.env` lie. Only `settings` and what a process needs are in its environment. */
+  /**
+   * `folder`: where `data/` and `.env` lie. Only `settings` and what a process needs are in its environment; and, because the
+   * machine may be busy with other tests, nothing is shed because of that.
+   */
   constructor(t: TestContext, folder: string, settings: Readonly<Record<string, string>> = {}) {
     this.#folder = folder;
     this.child = spawn(process.execPath, [`${root}bin/start.js`], {
       cwd: folder,
-      env: { PATH: process.env['PATH'] ?? '', PORT: '0', BCRYPT_COST: '10', DRAIN_DELAY: '0', ...settings },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        PORT: '0',
+        BCRYPT_COST: '10',
+        DRAIN_DELAY: '0',
+        EVENT_LOOP_MAX_DELAY: '60000',
+        ...settings,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout.setEncoding('utf8').on('data', text => {
