@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.ts';
 import { refuseSocket } from './parser-errors.ts';
@@ -15,14 +16,20 @@ const maxFraming = 16_384;
 export function boundRequests(app: Routes, bodyLimit: number): void {
   const tooLarge = (): Problem =>
     new Problem('payload_too_large', `The body is larger than ${bodyLimit / 1024} KiB.`);
+  const refused = new WeakSet<Socket>();
   app.addHook('onRequest', (request, reply, done) => {
+    const { socket } = request.raw;
+    // Came together with a request that was the last: it is nobody's, and nothing is done with it.
+    if (refused.has(socket)) return;
     const { 'transfer-encoding': chunked, 'content-length': length = 0, upgrade } = request.headers;
     const tooLong = Number(length) > bodyLimit;
     if (tooLong || chunked !== undefined) closeUnlessRead(request, reply);
     // What follows a wish for another protocol, which is not granted, may be in that protocol.
     if (upgrade !== undefined) reply.raw.shouldKeepAlive = false;
     if (chunked !== undefined) boundWire(request, bodyLimit + maxFraming, tooLarge);
-    done(tooLong ? tooLarge() : faultOf(request));
+    const fault = tooLong ? tooLarge() : faultOf(request);
+    if (fault?.headers['connection'] === 'close') refused.add(socket);
+    done(fault);
   });
 }
 
