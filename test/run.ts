@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { startPostgres } from './helpers/postgres/start.ts';
 import { type EngineName, enginesOf, testFiles } from './helpers/suites.ts';
@@ -13,6 +14,8 @@ const only = first === 'sqlite' || first === 'postgres' ? first : undefined;
 const named = only ? rest : process.argv.slice(2);
 const files = named.length > 0 ? named : testFiles();
 
+/** One more than there are cores, because some wait; and no more than the server has connections for. */
+const atOnce = Math.min(availableParallelism() + 1, 8);
 /** Every file is a process, and all load much the same: what is compiled once is kept where npm keeps such things. */
 const compiled = fileURLToPath(new URL('../node_modules/.cache/plinth-tests', import.meta.url));
 
@@ -27,7 +30,7 @@ async function runOn(engine: EngineName, database: string): Promise<void> {
   const chosen = files.filter(file => enginesOf(file).includes(engine));
   if (chosen.length === 0) return;
   process.stdout.write(`\n${engine}: ${chosen.length} files\n`);
-  const tests = spawn(process.execPath, ['--test', '--test-concurrency=2', ...chosen], {
+  const tests = spawn(process.execPath, ['--test', `--test-concurrency=${atOnce}`, ...chosen], {
     env: { ...process.env, TEST_DATABASE: database, NODE_COMPILE_CACHE: compiled },
     stdio: 'inherit',
   });

@@ -6,7 +6,7 @@ import { type Installed, superuser } from './install.ts';
 /** Durability is not what is tested, and what does not speak of it should not wait for a disk. */
 const settings = [
   'listen_addresses=127.0.0.1',
-  'max_connections=200',
+  'max_connections=400',
   'fsync=off',
   'full_page_writes=off',
   'wal_level=minimal',
