@@ -7,7 +7,8 @@ import { type Config, publicSettings } from './config.ts';
 import { openDatabase } from './database.ts';
 import { recordIn } from './events.ts';
 import { checkSecret, claimDatabase } from './instance.ts';
-import { bufferedOutput, createLog, prettyOutput } from './log.ts';
+import { createLog, prettyOutput } from './log.ts';
+import { bufferedOutput } from './log-output.ts';
 import { secretBeside } from './secret.ts';
 import { createVault } from './vault.ts';
 

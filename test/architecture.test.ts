@@ -18,6 +18,7 @@ const foundations = [
   'clock.ts',
   'ids.ts',
   'log.ts',
+  'log-output.ts',
   'vault.ts',
   'bcrypt/',
   'database/',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import fs, { openSync, readFileSync } from 'node:fs';
+import fs, { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { bufferedOutput } from '../src/log.ts';
+import { bufferedOutput } from '../src/log-output.ts';
 import { temporaryFolder } from './helpers/folder.ts';
 
 test('lines come out whole and in order, in blocks that go out by themselves', async t => {
@@ -42,9 +42,10 @@ test('a single line waits for others, but not for long', async t => {
 });
 
 test('the last lines before a crash are not lost', async () => {
-  const url = new URL('../src/log.ts', import.meta.url).href;
+  const url = (file: string) => new URL(`../src/${file}`, import.meta.url).href;
   const program = `
-    import { bufferedOutput, createLog } from '${url}';
+    import { createLog } from '${url('log.ts')}';
+    import { bufferedOutput } from '${url('log-output.ts')}';
     const log = createLog('info', bufferedOutput(1));
     log.info('before');
     log.error('why');
@@ -57,6 +58,60 @@ test('the last lines before a crash are not lost', async () => {
     lines.map(line => JSON.parse(line).msg),
     ['before', 'why'],
   );
+});
+
+test('a full disk loses lines, says how many, and stops nothing', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const file = join(temporaryFolder(t), 'log');
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const write = t.mock.method(fs, 'write', (_fd: number, _block: Buffer, done: (error: Error) => void) =>
+    setImmediate(done, full),
+  );
+  const writeSync = t.mock.method(fs, 'writeSync', () => {
+    throw full;
+  });
+  const { stream, flush } = bufferedOutput(openSync(file, 'a'));
+  const long = `${JSON.stringify('x'.repeat(1000))}\n`;
+  const first = numbered(10);
+  for (const line of first) stream.write(line);
+  await flush();
+  for (let n = 0; n < 2000; n++) stream.write(long);
+  for (let turns = 0; turns < 20; turns++) await turn();
+  assert.equal(readFileSync(file, 'utf8'), '');
+
+  write.mock.restore();
+  writeSync.mock.restore();
+  t.mock.timers.tick(100);
+  await flush();
+  const lines = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  assert.deepEqual(
+    lines.slice(0, 10).map(({ i }) => i),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
+  const kept = lines.filter(line => typeof line === 'string').length;
+  const { lost, level } = lines.find(({ lost }) => lost !== undefined);
+  assert.equal(level, 40);
+  assert.ok(lost > 500);
+  assert.equal(kept + lost, 2000);
+});
+
+test('a process whose log has no space goes on, and ends', { skip: !existsSync('/dev/full') }, async () => {
+  const url = new URL('../src/log-output.ts', import.meta.url).href;
+  const program = `
+    import { openSync } from 'node:fs';
+    import { bufferedOutput } from '${url}';
+    const { stream, flush } = bufferedOutput(openSync('/dev/full', 'w'));
+    stream.write('{}');
+    await flush();
+    stream.write('{}');
+    process.exitCode = 7;`;
+  const args = ['--input-type=module', '-e', program];
+  const { promise, resolve } = Promise.withResolvers<number | null>();
+  const child = execFile(process.execPath, args, { timeout: 20_000 }, () => resolve(child.exitCode));
+  assert.equal(await promise, 7);
 });
 
 function numbered(count: number): string[] {

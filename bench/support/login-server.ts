@@ -9,7 +9,8 @@ import { type BcryptEngine, createLaneEngine, createNativeEngine } from '../../s
 import { systemClock } from '../../src/clock.ts';
 import { readConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/database.ts';
-import { bufferedOutput, createLog } from '../../src/log.ts';
+import { createLog } from '../../src/log.ts';
+import { bufferedOutput } from '../../src/log-output.ts';
 import { encodeBase64, parseHash } from '../../src/users/bcrypt-formats.ts';
 import { createVault } from '../../src/vault.ts';
 

@@ -1,0 +1,112 @@
+import fs from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Where lines go, and how they are got out at the end. */
+export interface LogOutput {
+  readonly stream: { write(line: string): void };
+  /** Resolves when what is buffered has been written, or cannot be. */
+  flush(): Promise<void> | undefined;
+}
+
+/**
+ * JSON lines to a file descriptor, in blocks of 16 KiB or every 100 ms, whichever comes first: handing over every line
+ * would cost more than the request that it tells of. What is left at the end of the process goes out with it.
+ *
+ * A full disk or a reader that pauses stops nothing: lines are kept up to a limit, then lost, and when writing works
+ * again a line says how many.
+ */
+export function bufferedOutput(fd: number): LogOutput {
+  let lines = '';
+  let lost = 0;
+  /** Taken from `lines` and not written yet. */
+  let block: Buffer = Buffer.alloc(0);
+  let timer: NodeJS.Timeout | undefined;
+  let writing: Promise<void> | undefined;
+
+  /** Whether there is a block to write. */
+  function take(): boolean {
+    if (block.length > 0) return true;
+    if (lost > 0) lines += lostLines(lost);
+    block = Buffer.from(lines);
+    lines = '';
+    lost = 0;
+    return block.length > 0;
+  }
+
+  function begin(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    writing ??= writeBlocks().finally(() => {
+      writing = undefined;
+      if (block.length > 0) timer ??= setTimeout(begin, interval).unref();
+    });
+  }
+
+  /** Ends with a block left over where it cannot be written now. */
+  async function writeBlocks(): Promise<void> {
+    while (take()) {
+      const written = await write(fd, block);
+      if (written === 0) return;
+      block = block.subarray(written);
+    }
+  }
+
+  /** What waits, at once. A block that is being written goes out by itself. */
+  function writeNow(): void {
+    const giveUp = performance.now() + lastPatience;
+    while (!writing && take()) {
+      const written = writeSync(fd, block, giveUp);
+      if (written === 0) return;
+      block = block.subarray(written);
+    }
+  }
+
+  process.once('exit', writeNow);
+  return {
+    stream: {
+      write(line) {
+        if (lines.length + line.length > mostWaiting) lost++;
+        else lines += line;
+        if (lines.length >= blockLength) begin();
+        else timer ??= setTimeout(begin, interval).unref();
+      },
+    },
+    async flush() {
+      begin();
+      await Promise.race([writing, pause(lastPatience, undefined, { ref: false })]);
+      writeNow();
+    },
+  };
+}
+
+/** Characters. */
+const blockLength = 16_384;
+/** Characters that wait while nothing can be written. */
+const mostWaiting = 2 ** 20;
+/** Milliseconds. */
+const interval = 100;
+/** Milliseconds for a reader that pauses, at the end of the process. */
+const lastPatience = 1000;
+
+function lostLines(count: number): string {
+  const time = new Date().toISOString();
+  return `${JSON.stringify({ level: 40, time, lost: count, msg: 'lines of the log were lost' })}\n`;
+}
+
+/** How many bytes were written; none where that is not possible now. */
+function write(fd: number, block: Buffer): Promise<number> {
+  return new Promise(resolve => {
+    fs.write(fd, block, (error, written) => resolve(error ? 0 : written));
+  });
+}
+
+function writeSync(fd: number, block: Buffer, giveUp: number): number {
+  for (;;) {
+    try {
+      return fs.writeSync(fd, block);
+    } catch (error) {
+      const paused = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+      if (!paused || performance.now() > giveUp) return 0;
+    }
+  }
+}
