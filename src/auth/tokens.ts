@@ -10,6 +10,7 @@ export interface AccessClaims {
   readonly sub: string;
   readonly sid: string;
   /** Seconds since 1970. */
+  readonly iat: number;
   readonly exp: number;
 }
 
@@ -39,8 +40,10 @@ interface Remembered {
 
 /** RFC 9068's `typ`: other kinds of JWT are not accepted as access tokens. */
 const typ = 'at+jwt';
-/** Seconds that a token outlives `exp` and may be early for `iat`, for nodes whose clocks differ. */
+/** Seconds that a token outlives `exp`, for nodes whose clocks differ. */
 const leeway = 5;
+/** Seconds that `iat` may be ahead of the clock: what comes from further off, or from before a clock was set back, is refused. */
+const maxAhead = 10;
 const maxLength = 4096;
 /** Verified tokens that are remembered; about 1 KiB each. */
 const maxRemembered = 10_000;
@@ -83,7 +86,7 @@ export function createAccessTokens({
       const now = clock();
       const known = remembered.get(token);
       if (known) {
-        const counts = seconds(now) < known.claims.exp + leeway && (await keyring.verifier(known.kid));
+        const counts = isInTime(known.claims, seconds(now)) && (await keyring.verifier(known.kid));
         if (counts) return known.claims;
         remembered.delete(token);
         return undefined;
@@ -145,8 +148,13 @@ function accessClaims(payload: Readonly<Record<string, unknown>>, now: number): 
   if (typeof aud !== 'string' || typeof jti !== 'string' || jti === '') return undefined;
   if (typeof sub !== 'string' || !uuid.test(sub) || typeof sid !== 'string' || !uuid.test(sid))
     return undefined;
-  if (!isTime(iat) || !isTime(exp) || iat > now + leeway || exp <= iat) return undefined;
-  return { sub, sid, exp };
+  if (!isTime(iat) || !isTime(exp) || exp <= iat || !isInTime({ iat, exp }, now)) return undefined;
+  return { sub, sid, iat, exp };
+}
+
+/** Asked again for a token that is remembered: the clock may have been set back meanwhile. */
+function isInTime({ iat, exp }: Pick<AccessClaims, 'iat' | 'exp'>, now: number): boolean {
+  return iat <= now + maxAhead && now < exp + leeway;
 }
 
 function isTime(value: unknown): value is number {

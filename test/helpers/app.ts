@@ -1,4 +1,3 @@
-import type { TestContext } from 'node:test';
 import { buildApp, type World } from '../../src/app.ts';
 import { createBcryptEngine } from '../../src/bcrypt/index.ts';
 import type { Config } from '../../src/config.ts';
@@ -9,6 +8,7 @@ import { createVault } from '../../src/vault.ts';
 import { Client } from './client.ts';
 import { expectConformance } from './conformance.ts';
 import { newDatabase } from './database.ts';
+import type { Scope } from './scope.ts';
 
 export interface TestApp extends Client {
   readonly world: World;
@@ -30,10 +30,7 @@ export const testSecret = Buffer.from(
 );
 
 /** A service of one's own on a socket of its own, with a database of its own; all gone when the test ends. */
-export async function startApp(
-  t: TestContext,
-  { settings = {}, ...overrides }: Overrides = {},
-): Promise<TestApp> {
+export async function startApp(t: Scope, { settings = {}, ...overrides }: Overrides = {}): Promise<TestApp> {
   const config = testConfig(settings);
   const database = overrides.database ?? (await temporaryDatabase(t, config));
   const engine = overrides.engine ?? (await createBcryptEngine({ threads: 1, log: () => undefined }));
@@ -76,7 +73,7 @@ export function testConfig(settings: Readonly<Record<string, string>> = {}): Con
   return readConfig({ NODE_ENV: 'test', BCRYPT_COST: '4', ...settings });
 }
 
-async function temporaryDatabase(t: TestContext, { databaseUrl }: Config): Promise<Database> {
+async function temporaryDatabase(t: Scope, { databaseUrl }: Config): Promise<Database> {
   const isDefault = databaseUrl === readConfig({}).databaseUrl;
   const database = await openDatabase(isDefault ? await newDatabase(t) : databaseUrl);
   t.after(() => database.close());

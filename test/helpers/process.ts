@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { TestContext } from 'node:test';
 import { Client } from './client.ts';
 import { onPostgres } from './database.ts';
+import type { Scope } from './scope.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 
@@ -13,6 +13,13 @@ export interface Finished {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface Start {
+  /** Another program than the service's own, for variants that are broken on purpose. */
+  readonly entry?: string;
+  /** What starts the program, such as `unshare` with its options. */
+  readonly under?: readonly string[];
 }
 
 /** The service as a process of its own, as `npm start` runs it, in a folder of the caller. */
@@ -27,9 +34,15 @@ export class ServiceProcess {
    * `folder`: where `data/` and `.env` lie. Only `settings` and what a process needs are in its environment; and, because the
    * machine may be busy with other tests, nothing is shed because of that.
    */
-  constructor(t: TestContext, folder: string, settings: Readonly<Record<string, string>> = {}) {
+  constructor(
+    t: Scope,
+    folder: string,
+    settings: Readonly<Record<string, string>> = {},
+    { entry = `${root}bin/start.js`, under = [] }: Start = {},
+  ) {
     this.#folder = folder;
-    this.child = spawn(process.execPath, [`${root}bin/start.js`], {
+    const [command = '', ...words] = [...under, process.execPath, entry];
+    this.child = spawn(command, words, {
       cwd: folder,
       env: {
         PATH: process.env['PATH'] ?? '',

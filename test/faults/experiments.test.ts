@@ -1,0 +1,19 @@
+/** A short run of every experiment and its control; `npm run faults` has the long ones. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { experiments } from './experiments.ts';
+
+/** `power` needs strace; `test/database/power-loss.test.ts` is what the suite has of it. */
+for (const { name, shows, unable, run, control } of experiments.filter(({ name }) => name !== 'power')) {
+  const plan = { seed: 1, scale: 'short', rounds: undefined, database: undefined } as const;
+  const skip = unable?.(plan) ?? false;
+  test(`${name}: ${shows}`, { skip }, async t => {
+    const { findings, figures } = await run(t, plan);
+    assert.deepEqual(findings, []);
+    assert.ok(Object.values(figures).some(figure => Number(figure) > 0));
+  });
+  test(`${name}: the control is caught`, { skip }, async t => {
+    const { findings } = await control(t, plan);
+    assert.notDeepEqual(findings, []);
+  });
+}

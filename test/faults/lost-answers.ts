@@ -1,0 +1,75 @@
+import { fileURLToPath } from 'node:url';
+import { randomFrom } from '../database/support.ts';
+import { Client } from '../helpers/client.ts';
+import type { Scope, Start } from '../helpers/process.ts';
+import { startCuttingRelay } from './cutting-relay.ts';
+import type { Experiment, Observed, Plan } from './experiment.ts';
+import { AnswerLost, Person } from './person.ts';
+import { folderOf, Node } from './service.ts';
+
+export const lostAnswers: Experiment = {
+  name: 'lost-answers',
+  shows:
+    'connections cut after the commit: clients ask again, everything is done once, and nobody is logged out',
+  run: (scope, plan) => loseAnswers(scope, plan, {}),
+  control: (scope, plan) =>
+    loseAnswers(
+      scope,
+      { ...plan, scale: 'short' },
+      { entry: fileURLToPath(new URL('./forgetful-service.ts', import.meta.url)) },
+    ),
+};
+
+/** Of the answers. */
+const share = 0.05;
+/** How often somebody asks again before giving up. */
+const patience = 50;
+
+async function loseAnswers(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
+  const isFull = plan.scale === 'full';
+  const writes = plan.rounds ?? (isFull ? 500 : 20);
+  const node = new Node(scope, folderOf(scope), plan.database, start);
+  await node.start();
+  const relay = await startCuttingRelay(scope, node.client.url, share, randomFrom(plan.seed));
+  const client = new Client(relay.url);
+  const people = Array.from(
+    { length: isFull ? 64 : 12 },
+    (_, n) =>
+      new Person(
+        `lost${n}.${plan.seed}.${process.pid}@example.com`,
+        `10.0.0.${n}`,
+        randomFrom(plan.seed * 1000 + n),
+      ),
+  );
+  await Promise.all(
+    people.map(async person => {
+      for (let n = 0; n < writes; n++)
+        if (await lost(() => person.act(client))) await asksAgain(person, client);
+    }),
+  );
+  await node.stop();
+  return {
+    findings: people.flatMap(person => person.findings),
+    figures: {
+      'acknowledged writes': people.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+      'answers lost': relay.cuts(),
+    },
+  };
+}
+
+async function asksAgain(person: Person, client: Client): Promise<void> {
+  for (let attempt = 0; attempt < patience; attempt++) {
+    if (!(await lost(() => person.check(client)))) return;
+  }
+  person.findings.push(`${person.email}: no answer to any of ${patience} attempts`);
+}
+
+async function lost(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    if (!(error instanceof AnswerLost)) throw error;
+    return true;
+  }
+}
