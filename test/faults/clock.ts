@@ -1,7 +1,8 @@
 import { type Database, openDatabase } from '../../src/database.ts';
 import { startApp, type TestApp } from '../helpers/app.ts';
 import { StandingTime } from '../helpers/nodes.ts';
-import type { Scope } from '../helpers/process.ts';
+import type { Scope } from '../helpers/scope.ts';
+import { wrappedDatabase } from '../helpers/wrapped-database.ts';
 import type { Experiment, Observed } from './experiment.ts';
 import { folderOf } from './service.ts';
 
@@ -86,13 +87,10 @@ function monotonic(): () => number {
 type Variant = (database: Database, now: () => Date) => Database;
 
 /** Broken on purpose: a session from a later time than now is taken for wrong, and removed. */
-const endingWhatIsAhead: Variant = (database, now) => ({
-  db: database.db,
-  ping: () => database.ping(),
-  close: () => database.close(),
-  transaction: work =>
-    database.transaction(async tx => {
+const endingWhatIsAhead: Variant = (database, now) =>
+  wrappedDatabase(database, (run, work) =>
+    run(async tx => {
       await tx.deleteFrom('sessions').where('created_at', '>', now()).execute();
       return await work(tx);
     }),
-});
+  );

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import type { Scope } from '../helpers/process.ts';
+import type { Scope } from '../helpers/scope.ts';
 
 /** Passes bytes on, and now and then cuts a connection when the service has just answered: the answer does not arrive. */
 export interface CuttingRelay {

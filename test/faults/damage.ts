@@ -1,9 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, DatabaseRefused, DatabaseUnavailable, openDatabase } from '../../src/database.ts';
-import { fingerprint, randomFrom } from '../database/support.ts';
+import { fingerprint } from '../database/sqlite/support.ts';
+import { randomFrom } from '../database/support.ts';
 import { startApp } from '../helpers/app.ts';
-import type { Scope } from '../helpers/process.ts';
+import type { Scope } from '../helpers/scope.ts';
 import type { Experiment, Observed, Plan } from './experiment.ts';
 import { folderOf } from './service.ts';
 

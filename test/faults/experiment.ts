@@ -1,4 +1,4 @@
-import type { Scope } from '../helpers/process.ts';
+import type { Scope } from '../helpers/scope.ts';
 
 /** What is done to the service on purpose, and what has to be seen. One file each; `run.ts` lists them. */
 export interface Experiment {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { experiments } from './experiments.ts';
 
-/** `power` needs strace; `test/database/power-loss.test.ts` is what the suite has of it. */
+/** `power` needs strace; `test/database/sqlite/power-loss.test.ts` is what the suite has of it. */
 for (const { name, shows, unable, run, control } of experiments.filter(({ name }) => name !== 'power')) {
   const plan = { seed: 1, scale: 'short', rounds: undefined, database: undefined } as const;
   const skip = unable?.(plan) ?? false;

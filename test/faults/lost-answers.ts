@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { randomFrom } from '../database/support.ts';
 import { Client } from '../helpers/client.ts';
-import type { Scope, Start } from '../helpers/process.ts';
+import type { Start } from '../helpers/process.ts';
+import type { Scope } from '../helpers/scope.ts';
 import { startCuttingRelay } from './cutting-relay.ts';
 import type { Experiment, Observed, Plan } from './experiment.ts';
 import { AnswerLost, Person } from './person.ts';

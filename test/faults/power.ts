@@ -24,7 +24,7 @@ export const power: Experiment = {
 
 /** Runs one of the traces; what it says is its figures. */
 function traced(file: string, words: readonly number[]): Observed {
-  const path = fileURLToPath(new URL(`../database/${file}`, import.meta.url));
+  const path = fileURLToPath(new URL(`../database/sqlite/${file}`, import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...words.map(String)], {
     encoding: 'utf8',
     timeout: 240_000,

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '../helpers/client.ts';
-import { type Scope, ServiceProcess, type Start } from '../helpers/process.ts';
+import { ServiceProcess, type Start } from '../helpers/process.ts';
+import type { Scope } from '../helpers/scope.ts';
 
 /** A folder that goes with the experiment. */
 export function folderOf(scope: Scope): string {

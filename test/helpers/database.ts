@@ -1,15 +1,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { type Database, openDatabase } from '../../src/database.ts';
 import { temporaryFolder } from './folder.ts';
 import { dump, emptyDatabase, migratedDatabase, onPostgres } from './postgres/databases.ts';
+import type { Scope } from './scope.ts';
 
 export { onPostgres };
 
 /** A new database of one's own on the engine that this run is about, gone with the test or its file: the URL of it. */
 export async function newDatabase(
-  t: TestContext,
+  t: Scope,
   content: 'nothing' | 'today’s schema' = 'today’s schema',
 ): Promise<string> {
   if (onPostgres) return await (content === 'nothing' ? emptyDatabase() : migratedDatabase());
@@ -17,7 +17,7 @@ export async function newDatabase(
 }
 
 /** A folder to run the service or a command in, on a database of its own. Gone with the test. */
-export async function serviceFolder(t: TestContext): Promise<string> {
+export async function serviceFolder(t: Scope): Promise<string> {
   const folder = temporaryFolder(t);
   if (onPostgres) {
     const settings = { DATABASE_URL: await migratedDatabase(), SECRET: secret };
