@@ -7,6 +7,7 @@ import { type Database, openDatabase } from '../../src/database.ts';
 import { startApp } from '../helpers/app.ts';
 import { Client, type Person } from '../helpers/client.ts';
 import { expectConformance } from '../helpers/conformance.ts';
+import { newDatabase } from '../helpers/database.ts';
 import { type FaultyDatabase, faultyDatabase, type Step } from '../helpers/faulty-database.ts';
 import { type FaultyEngine, faultyEngine } from '../helpers/faulty-engine.ts';
 import { type Scenario, visit } from './scenarios.ts';
@@ -29,7 +30,8 @@ export async function startFragileService(
   t: TestContext,
   plant?: (app: FastifyInstance, database: Database) => void,
 ): Promise<FragileService> {
-  const sound = await openDatabase('sqlite::memory:');
+  // It needs not survive a loss of power.
+  const sound = await openDatabase(await newDatabase(t), { sync: async () => undefined });
   const database = faultyDatabase(sound);
   const hashing = await createBcryptEngine({ threads: 1, log: () => undefined });
   const engine = faultyEngine(hashing);

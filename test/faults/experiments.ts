@@ -1,10 +1,12 @@
 import { clock } from './clock.ts';
 import { contention } from './contention.ts';
 import { damage } from './damage.ts';
+import { databaseCrash } from './database-crash.ts';
 import { diskFull } from './disk-full.ts';
 import type { Experiment } from './experiment.ts';
 import { kill } from './kill.ts';
 import { lostAnswers } from './lost-answers.ts';
+import { nodes } from './nodes.ts';
 import { power } from './power.ts';
 
 export const experiments: readonly Experiment[] = [
@@ -15,4 +17,6 @@ export const experiments: readonly Experiment[] = [
   clock,
   contention,
   lostAnswers,
+  nodes,
+  databaseCrash,
 ];

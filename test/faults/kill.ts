@@ -8,6 +8,7 @@ import type { Start } from '../helpers/process.ts';
 import type { Scope } from '../helpers/scope.ts';
 import type { Experiment, Observed, Plan } from './experiment.ts';
 import { AnswerLost, Person } from './person.ts';
+import { leftBehind } from './postgres-leaks.ts';
 import { folderOf, Node } from './service.ts';
 
 /** Milliseconds in which a service has to be ready again after a crash. */
@@ -15,6 +16,8 @@ const readyWithin = 2000;
 
 export const kill: Experiment = {
   name: 'kill',
+  unable: ({ database }) =>
+    database === undefined ? undefined : 'it is about SQLite, and "nodes" about PostgreSQL',
   shows: 'kill -9 at any moment under load: what was acknowledged is there, what was ended stays ended',
   run: (scope, plan) => killAgain(scope, plan, {}),
   control: (scope, plan) =>
@@ -25,7 +28,8 @@ export const kill: Experiment = {
     ),
 };
 
-async function killAgain(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
+/** On SQLite one service, on PostgreSQL one of three; `start`: a variant. */
+export async function killAgain(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
   const isFull = plan.scale === 'full';
   const rounds = plan.rounds ?? (isFull ? 30 : 2);
   const random = randomFrom(plan.seed);
@@ -72,7 +76,8 @@ async function killAgain(scope: Scope, plan: Plan, start: Start): Promise<Observ
     await victim.start();
     await Promise.all(people.map(person => person.check(any().client)));
   }
-  for (const node of nodes) await node.stop();
+  if (plan.database === undefined) for (const node of nodes) await node.stop();
+  else findings.push(...(await leftBehind(nodes, plan.database)));
 
   const starts = nodes.flatMap(node => node.starts).sort((a, b) => a - b);
   findings.push(...people.flatMap(person => person.findings));

@@ -87,9 +87,11 @@ async function connect(url: string): Promise<pg.Client> {
 }
 
 // Not forced: a connection that a test has left open keeps its database from being dropped, and so fails the file.
-after(async () => {
+if (onPostgres) after(dropAll);
+
+async function dropAll(): Promise<void> {
   if (!administrator) return;
   const client = await administrator;
   for (const name of made) await client.query(`drop database ${name}`);
   await client.end();
-});
+}
