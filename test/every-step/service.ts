@@ -11,7 +11,7 @@ import { newDatabase } from '../helpers/database.ts';
 import { type FaultyDatabase, faultyDatabase, type Step } from '../helpers/faulty-database.ts';
 import { type FaultyEngine, faultyEngine } from '../helpers/faulty-engine.ts';
 import { type Scenario, visit } from './scenarios.ts';
-import { changesBetween, stateOf } from './state.ts';
+import { changesBetween, type State, stateReader } from './state.ts';
 
 /** A service whose database and hashing engine fail where a test says so. */
 export interface FragileService {
@@ -21,6 +21,7 @@ export interface FragileService {
   readonly engine: FaultyEngine;
   /** The database itself, which does not fail. */
   readonly sound: Database;
+  readonly state: () => Promise<State>;
   /** Somebody who has to be served after every failure. */
   readonly bystander: Person & { readonly token: string };
 }
@@ -53,7 +54,8 @@ export async function startFragileService(
   t.after(() => app.close());
   const client = new Client(await app.listen({ port: 0, host: '127.0.0.1' }));
   if (!plant) expectConformance(client, () => app.swagger());
-  return { app, client, database, engine, sound, bystander: await client.person() };
+  const [state, bystander] = [await stateReader(sound), await client.person()];
+  return { app, client, database, engine, sound, state, bystander };
 }
 
 export interface Outcome {
@@ -68,17 +70,17 @@ export interface Outcome {
 
 /** Asks once, as somebody new, with whatever is set to fail by `arm`. */
 export async function attempt(
-  { client, sound, database, engine, bystander }: FragileService,
+  { client, sound, state, database, engine, bystander }: FragileService,
   route: string,
   { ask }: Scenario,
   arm: () => void,
 ): Promise<Outcome> {
   const visitor = await visit(client);
   const { path = route.split(' ')[1] ?? '', ...options } = await ask(visitor);
-  const before = await stateOf(sound);
+  const before = await state();
   arm();
   const { status, headers } = await client.request(route.split(' ')[0] ?? '', path, options);
-  const changes = changesBetween(before, await stateOf(sound));
+  const changes = changesBetween(before, await state());
   const outcome = { status, changes, steps: [...database.steps], digests: engine.digests() };
   database.failAt(0, nothing);
   engine.failAt(0, nothing);

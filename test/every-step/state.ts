@@ -4,19 +4,23 @@ import { buildable } from '../helpers/faulty-database.ts';
 /** Every row of every table, by table and primary key. */
 export type State = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
 
-export async function stateOf(database: Database): Promise<State> {
+/** What reads the state of a database; its tables are asked for once. */
+export async function stateReader(database: Database): Promise<() => Promise<State>> {
   const db = buildable(database.db);
-  const state = new Map<string, Record<string, unknown>>();
-  for (const { name, columns } of await db.introspection.getTables()) {
-    const key = columns[0]?.name ?? '';
-    // Whatever tables there are, those of features to come included.
-    const rows = await db
-      .selectFrom(name as 'users')
-      .selectAll()
-      .execute();
-    for (const row of rows as Record<string, unknown>[]) state.set(`${name} ${row[key]}`, row);
-  }
-  return state;
+  // Whatever tables there are, those of features to come included.
+  const tables = await db.introspection.getTables();
+  return async () => {
+    const state = new Map<string, Record<string, unknown>>();
+    for (const { name, columns } of tables) {
+      const key = columns[0]?.name ?? '';
+      const rows = await db
+        .selectFrom(name as 'users')
+        .selectAll()
+        .execute();
+      for (const row of rows as Record<string, unknown>[]) state.set(`${name} ${row[key]}`, row);
+    }
+    return state;
+  };
 }
 
 /**
