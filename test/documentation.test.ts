@@ -8,6 +8,8 @@ import { read, root, tableOf } from './helpers/pages.ts';
 
 const pages = [
   'README.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
   ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.md'))
     .map(file => `docs/${file}`),
@@ -72,6 +74,28 @@ test('docs/logging.md has every event, with its level', () => {
   );
 });
 
+test('docs/asvs.md has every requirement of its chapters once, and its tests are there by file and title', () => {
+  const rows = ['V6', 'V7', 'V8', 'V9', 'V16'].flatMap(chapter => tableOf(read('docs/asvs.md'), chapter));
+  assert.deepEqual(
+    rows.map(([number]) => number),
+    requirements(),
+  );
+  for (const [number = '', level = '', , state = '', shown = ''] of rows) {
+    assert.match(level, /^[123]$/, number);
+    assert.match(state, /^(yes|partly|no|–)$/, number);
+    const { tests, missing } = namedTests(shown);
+    assert.deepEqual(missing, [], number);
+    if (state === 'yes') assert.ok(tests > 0 || /\]\(/.test(shown), `${number} is shown by nothing`);
+  }
+});
+
+test('a test that is named and not there is seen', () => {
+  const { tests, missing } = namedTests(
+    'test/config.test.ts: *all faults are told at once*, test/config.test.ts: *no such title*, test/no.test.ts: *x*',
+  );
+  assert.deepEqual([tests, missing], [3, ['test/config.test.ts: no such title', 'test/no.test.ts: x']]);
+});
+
 test('addresses are told apart as docs/security.md says', () => {
   const rows = tableOf(read('docs/security.md'), 'given');
   assert.ok(rows.length >= 10);
@@ -83,6 +107,33 @@ test('the table of promises in docs/security.md names tests', () => {
   assert.ok(rows.length > 20);
   for (const [promise = '', tests = ''] of rows) assert.match(tests, /^test\/\S+\.test\.ts/, promise);
 });
+
+/** By section, how many requirements the chapters of ASVS 5.0.0 have. */
+const sections = {
+  6: [3, 12, 8, 6, 8, 4, 2, 4],
+  7: [3, 4, 2, 5, 3, 2],
+  8: [4, 4, 3, 2],
+  9: [3, 4],
+  16: [1, 5, 4, 3, 4],
+};
+
+function requirements(): string[] {
+  return Object.entries(sections).flatMap(([chapter, counts]) =>
+    counts.flatMap((count, section) =>
+      Array.from({ length: count }, (_, i) => `${chapter}.${section + 1}.${i + 1}`),
+    ),
+  );
+}
+
+/** How many tests a cell names, as a file and a title, and which of them there are not. */
+function namedTests(cell: string): { readonly tests: number; readonly missing: readonly string[] } {
+  const named = [...cell.matchAll(/(test\/[\w./-]+\.test\.ts): \*([^*]+)\*/g)];
+  const missing = named.filter(([, file = '', title = '']) => {
+    const quoted = ["'", '`'].map(quote => `test(${quote}${title}${quote}`);
+    return !existsSync(new URL(file, root)) || !quoted.some(start => read(file).includes(start));
+  });
+  return { tests: named.length, missing: missing.map(([, file, title]) => `${file}: ${title}`) };
+}
 
 /** As GitHub makes them. */
 function anchors(text: string): string[] {

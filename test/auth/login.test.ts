@@ -87,6 +87,13 @@ test('one answer for a wrong password, an unknown address and what is no address
   for (const other of others) assert.equal(other, first);
 });
 
+test('a password does not expire', async t => {
+  const app = await startApp(t);
+  const { email, password } = await app.register();
+  app.turnClock(5 * 365 * 24 * 3600);
+  assert.equal((await app.post('/login', { email, password })).status, 200);
+});
+
 const bodies: readonly (readonly [name: string, options: object, status: number, fault: string])[] = [
   ['no password', { json: { email: 'a@example.com' } }, 422, '/password required'],
   [

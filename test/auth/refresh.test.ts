@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import test from 'node:test';
+import { newRefreshToken } from '../../src/auth/refresh-tokens.ts';
 import type { Answer, Client } from '../helpers/client.ts';
 import { contentOf, serviceFolder, stored, withDatabase } from '../helpers/database.ts';
 import { logIn, me, type Nodes, refresh, sessionOf, startNodes, type Tokens } from '../helpers/nodes.ts';
@@ -65,6 +66,19 @@ for (const [seconds, counts] of moments) {
     assert.equal((await refresh(b, second.refresh_token)).status, 200);
   });
 }
+
+test('new tokens have nothing in common, and each bit of them is one as often as not', () => {
+  const tokens = Array.from({ length: 4000 }, () => Buffer.from(newRefreshToken().token, 'base64url'));
+  assert.equal(tokens[0]?.length, 48);
+  // The part that finds the session, and twice the half of the part that is the secret.
+  for (const from of [0, 16, 32])
+    assert.equal(new Set(tokens.map(token => token.toString('hex', from, from + 16))).size, tokens.length);
+  for (let bit = 0; bit < 48 * 8; bit++) {
+    const ones = tokens.filter(token => ((token[bit >> 3] ?? 0) >> (bit & 7)) & 1).length;
+    // Eight standard deviations.
+    assert.ok(Math.abs(ones - 2000) < 253, `bit ${bit}: ${ones}`);
+  }
+});
 
 test('a repeat does not begin the ten seconds anew', async t => {
   const nodes = await startNodes(t);

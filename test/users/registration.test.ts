@@ -20,6 +20,10 @@ test('registration answers with the person, as the contract says', async t => {
   assert.equal(body.updated_at, body.created_at);
 });
 
+test('a new database has nobody in it, so no account whose password is known', async t => {
+  await nobodyWasAdded(await startApp(t));
+});
+
 test('one of fifty registrations of one address at once is accepted, in whatever letter case', async t => {
   const app = await startApp(t);
   const spellings = Array.from({ length: 50 }, (_, i) =>
