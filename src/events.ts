@@ -13,6 +13,7 @@ export const events = {
   service_crashed: ['fatal', 'an error that nobody caught ends the process'],
   signing_keys_changed: ['info', 'the signing keys are others than before'],
   signing_keys_unreadable: ['error', 'the signing keys cannot be read again; those in memory go on'],
+  hashing_degraded: ['warn', 'passwords are hashed by less than could be'],
   password_hash_unusable: ['error', 'a stored password hash cannot be used'],
   disk_failed: ['fatal', 'the disk failed to keep a commit: no writes until a restart'],
   upkeep_failed: ['warn', 'what is over cannot be deleted'],

@@ -44,7 +44,7 @@ export async function startService(config: Config): Promise<Service> {
   const starting = createBcryptEngine({
     ...(config.hashThreads > 0 && { threads: config.hashThreads }),
     maxWait: config.hashMaxWait,
-    log: line => log.warn(line),
+    log: detail => record('hashing_degraded', { detail }),
   });
   closing.defer(async () => await (await starting).close());
 

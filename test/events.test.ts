@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -10,7 +10,7 @@ import { type Overrides, startApp, type TestApp } from './helpers/app.ts';
 import type { Person } from './helpers/client.ts';
 import { onPostgres, serviceFolder } from './helpers/database.ts';
 import { temporaryFolder } from './helpers/folder.ts';
-import { read, tableOf } from './helpers/pages.ts';
+import { read, root, tableOf } from './helpers/pages.ts';
 import { ServiceProcess } from './helpers/process.ts';
 import { sendRaw } from './helpers/wire.ts';
 
@@ -111,6 +111,7 @@ const cases = {
 } satisfies Partial<Record<EventName, Cause>>;
 
 const ofProcess = [
+  'hashing_degraded',
   'service_started',
   'service_stopping',
   'service_stopped',
@@ -136,8 +137,19 @@ for (const [name, by] of Object.entries<Cause>(cases)) {
   });
 }
 
-test('every event is in a test, and none is written under another name', async () => {
+test('every event is in a test', async () => {
   assert.deepEqual([...Object.keys(cases), ...ofProcess].sort(), Object.keys(events).sort());
+});
+
+test('nothing is logged past the table of events, but the lines of requests', () => {
+  const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' }).filter(file =>
+    file.endsWith('.ts'),
+  );
+  const direct = sources.filter(file =>
+    /\blog\.(fatal|error|warn|info|debug|trace)\(/.test(read(`src/${file}`)),
+  );
+  assert.ok(sources.length > 50);
+  assert.deepEqual(direct, []);
 });
 
 test('who ended which session is told for each of the ways', async t => {
@@ -179,7 +191,9 @@ test('a process tells of its start, its settings without secrets, its end', asyn
   expectLine(stopped, 'service_stopped');
 });
 
-test('a process tells of a disk that fails, and of the error that ends it', { skip: onPostgres }, async t => {
+test('a process tells of a weaker hashing engine, a disk that fails, and the error that ends it', {
+  skip: onPostgres,
+}, async t => {
   const folder = temporaryFolder(t);
   const failing = join(folder, 'failing');
   const service = new ServiceProcess(t, folder, { NODE_OPTIONS: `--import=${breaking(failing)}` });
@@ -197,6 +211,8 @@ test('a process tells of a disk that fails, and of the error that ends it', { sk
   assert.match(stderr, /nobody caught this/);
   const [disk = {}, crash = {}, ...others] = linesOf(stdout).filter(({ level }) => level === 60);
   assert.deepEqual(others, []);
+  const [degraded = {}] = linesOf(stdout).filter(({ level }) => level === 40);
+  expectLine(degraded, 'hashing_degraded');
   expectLine(disk, 'disk_failed');
   expectLine(crash, 'service_crashed');
   assert.match(JSON.stringify(crash['err']), /nobody caught this/);
@@ -258,7 +274,10 @@ async function refreshToken(app: TestApp, { email, password }: Person): Promise<
   return (await app.post('/login', { email, password })).body.refresh_token;
 }
 
-/** A module that makes syncs fail once a file is there, and throws where nobody catches at SIGUSR2. */
+/**
+ * A module that makes syncs fail once a file is there, and throws where nobody catches at SIGUSR2. Without WebAssembly
+ * there is another hashing engine.
+ */
 function breaking(file: string): string {
   const source = `
     import fs from 'node:fs';
@@ -267,6 +286,7 @@ function breaking(file: string): string {
     const failure = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
     fs.fdatasync = (fd, done) => (fs.existsSync(${JSON.stringify(file)}) ? done(failure) : fdatasync(fd, done));
     syncBuiltinESMExports();
+    delete globalThis.WebAssembly;
     process.on('SIGUSR2', () => { throw new Error('nobody caught this'); });`;
   return `data:text/javascript,${encodeURIComponent(source)}`;
 }
