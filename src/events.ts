@@ -11,6 +11,7 @@ export const events = {
   service_stopping: ['info', 'the service was told to stop, and is not ready any more'],
   service_stopped: ['info', 'the service has stopped'],
   service_crashed: ['fatal', 'an error that nobody caught ends the process'],
+  log_lines_lost: ['warn', 'lines of the log were lost'],
   signing_keys_changed: ['info', 'the signing keys are others than before'],
   signing_keys_unreadable: ['error', 'the signing keys cannot be read again; those in memory go on'],
   hashing_degraded: ['warn', 'passwords are hashed by less than could be'],

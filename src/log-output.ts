@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { events } from './events.ts';
 
 /** Where lines go, and how they are got out at the end. */
 export interface LogOutput {
@@ -90,7 +91,8 @@ const lastPatience = 1000;
 
 function lostLines(count: number): string {
   const time = new Date().toISOString();
-  return `${JSON.stringify({ level: 40, time, lost: count, msg: 'lines of the log were lost' })}\n`;
+  const [, msg] = events.log_lines_lost;
+  return `${JSON.stringify({ level: 40, time, event: 'log_lines_lost', lost: count, msg })}\n`;
 }
 
 /** How many bytes were written; none where that is not possible now. */

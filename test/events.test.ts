@@ -110,7 +110,9 @@ const cases = {
   },
 } satisfies Partial<Record<EventName, Cause>>;
 
+/** And of its output, in log-output.test.ts. */
 const ofProcess = [
+  'log_lines_lost',
   'hashing_degraded',
   'service_started',
   'service_stopping',

@@ -92,7 +92,8 @@ test('a full disk loses lines, says how many, and stops nothing', async t => {
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
   );
   const kept = lines.filter(line => typeof line === 'string').length;
-  const { lost, level } = lines.find(({ lost }) => lost !== undefined);
+  const { lost, level, event } = lines.find(({ lost }) => lost !== undefined);
+  assert.equal(event, 'log_lines_lost');
   assert.equal(level, 40);
   assert.ok(lost > 500);
   assert.equal(kept + lost, 2000);
