@@ -46,7 +46,9 @@ interface ServerOptions {
 
 /** Fastify with every limit said out loud, so that no upgrade moves one silently. */
 export function createServer({ log, record, trustedProxies, limits }: ServerOptions): Routes {
-  const logger: FastifyBaseLogger = log;
+  // What Fastify has to say at info is an event of ours already.
+  const level = log.isLevelEnabled('warn') ? 'warn' : log.level;
+  const logger: FastifyBaseLogger = log.child({}, { level });
   return Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),

@@ -180,6 +180,7 @@ test('a process tells of its start, its settings without secrets, its end', asyn
   await service.client();
   const { stdout } = await service.stop();
   const lines = linesOf(stdout);
+  for (const line of lines) assert.ok('event' in line || 'route' in line, JSON.stringify(line));
   const [start = {}] = lines.filter(({ event }) => event === 'service_started');
   expectLine(start, 'service_started');
   assert.equal(start['node'], process.version);

@@ -207,3 +207,13 @@ test('what a caller sends cannot make a line of its own', async t => {
   assert.equal(lines.length, 2);
   assert.ok(!JSON.stringify(lines).includes('forged'));
 });
+
+test('nor can a forwarded address that is none, by way of a proxy that passes it on', async t => {
+  const app = await startApp(t, { settings: { TRUSTED_PROXIES: '127.0.0.1' } });
+  await app.get('/me', { headers: { 'x-forwarded-for': '"},{"msg":"forged\\' } });
+  const lines = app.logged.filter(({ route }) => route === '/me');
+  assert.deepEqual(
+    lines.map(({ msg, status }) => [msg, status]),
+    [[undefined, 401]],
+  );
+});
