@@ -39,6 +39,8 @@ function faultOf({ raw, headers }: FastifyRequest): Problem | undefined {
   if (rawHeaders.length > 2 * maxHeaders)
     return new Problem('headers_too_large', `The request has more than ${maxHeaders} headers.`);
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return malformed('This is HTTP/1.1.');
+  // The router would take any first character for a slash.
+  if (!/^(?:\/|https?:\/\/|\*$)/i.test(raw.url ?? '')) return malformed('The target is no path.');
   const { 'transfer-encoding': coding = 'chunked', host = '' } = headers;
   if (coding.toLowerCase() !== 'chunked') return malformed('The one transfer coding here is chunked.');
   // Node would answer the lack of it without a body, and take the first of two.

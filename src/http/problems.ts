@@ -21,7 +21,10 @@ export function answerProblems(app: Routes, translate: Translate): void {
   const allowedAt = watchMethods(app);
   app.decorateRequest('refusal', null);
   app.setErrorHandler((error, request, reply) => {
-    sendProblem(toProblem(error, translate), request, reply);
+    // Fastify looks at the media type of a QUERY before it says that there is no route for it.
+    const isRouted = errorCode(error) !== 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE';
+    const problem = isRouted ? toProblem(error, translate) : noRoute(allowedAt(request));
+    sendProblem(problem, request, reply);
   });
   app.setNotFoundHandler((request, reply) => {
     sendProblem(noRoute(allowedAt(request)), request, reply);

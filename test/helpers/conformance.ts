@@ -151,6 +151,8 @@ function withoutRoute(
 
 function problem(code: string, headers: Record<string, unknown>): Described {
   const examples = { [code]: { value: {} } };
-  const schema = { $ref: '#/components/schemas/Problem' };
-  return { description: code, headers, content: { [problemType]: { schema, examples } } };
+  return { description: code, headers, content: { [problemType]: { schema: problemSchema, examples } } };
 }
+
+/** One for all, because what is compiled is kept by the schema. */
+const problemSchema = { $ref: '#/components/schemas/Problem' };

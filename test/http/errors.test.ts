@@ -86,6 +86,8 @@ const table: readonly (readonly [name: string, bytes: string | Buffer, status: n
   ['a long path', request(`GET /${'x'.repeat(8000)}`), 404, 'not_found'],
   ['an unknown method of a known path', request('DELETE /me'), 405, 'method_not_allowed'],
   ['a rare method', request('PROPFIND /me'), 405, 'method_not_allowed'],
+  ['QUERY without a media type', request('QUERY /me'), 405, 'method_not_allowed'],
+  ['QUERY of an unknown path', request('QUERY /nothing'), 404, 'not_found'],
   ['TRACE', request('TRACE /me'), 405, 'method_not_allowed'],
   ['OPTIONS without CORS', request('OPTIONS /me'), 405, 'method_not_allowed'],
   ['a method override', request('POST /me', ['x-http-method-override: PATCH']), 405, 'method_not_allowed'],
