@@ -31,13 +31,17 @@ import { requireDeclaredAccess } from './http/policy.ts';
 import { answerProblems } from './http/problems.ts';
 import { recordEvents } from './http/request-events.ts';
 import { logRequests } from './http/request-log.ts';
+import { createSources, knowSources } from './http/source.ts';
 import { validatorCompiler } from './http/validation.ts';
+import { createAttempts } from './limits/attempts.ts';
+import { createLimiter } from './limits/limiter.ts';
 import type { Log } from './log.ts';
 import { describeRoutes } from './openapi.ts';
 import { type Gauge, Shedder } from './overload.ts';
 import { bodyLimit, createServer, fixedLimits, type Limits } from './server.ts';
 import { createAccounts } from './users/accounts.ts';
 import { loadBlocklist } from './users/blocklist.ts';
+import { createPasswords } from './users/passwords.ts';
 import { userRoutes } from './users/routes.ts';
 import { UserBody } from './users/schemas.ts';
 import { createPasswordHasher } from './users/security.ts';
@@ -72,9 +76,11 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
     keepAliveTimeout: config.keepAliveTimeout * 1000,
     ...world.limits,
   };
-  const app = createServer({ log, record, trustedProxies: config.trustedProxies, limits });
+  const sourceOf = createSources(config.trustedProxies);
+  const app = createServer({ log, record, sourceOf, limits });
 
   // What holds for every route that follows. The log goes first, because what refuses a request keeps others from it.
+  knowSources(app, sourceOf);
   logRequests(app, log);
   recordEvents(app, record);
   app.setValidatorCompiler(validatorCompiler);
@@ -89,10 +95,26 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   const monotonic = world.monotonic ?? (() => performance.now());
   const gauge = world.gauge ?? systemGauge(config.memoryLimit * 1024 ** 2);
   app.addHook('onClose', () => gauge.stop());
-  const passwords = createPasswordHasher({
-    engine: world.engine,
-    cost: config.bcryptCost,
-    onUnusable: () => record('password_hash_unusable'),
+  const { pseudonym } = vault;
+  const limiter = createLimiter({ database, clock });
+  const passwords = createPasswords({
+    database,
+    hasher: createPasswordHasher({
+      engine: world.engine,
+      cost: config.bcryptCost,
+      onUnusable: () => record('password_hash_unusable'),
+    }),
+    attempts: createAttempts({
+      database,
+      limiter,
+      clock,
+      pseudonym,
+      perAccount: config.loginLimitAccount,
+      perSource: config.loginLimitSource,
+    }),
+    limiter,
+    pseudonym,
+    newPasswords: config.newPasswordLimit,
   });
   const policy = { minLength: config.passwordMinLength, blocklist: loadBlocklist() };
   await ensureKey(database, vault, clock());

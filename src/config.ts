@@ -42,6 +42,11 @@ export interface Config {
   readonly audience: string;
   /** Code points. */
   readonly passwordMinLength: number;
+  /** Failed logins within 15 minutes, with which an account or a source has to wait; 0 is no limit. */
+  readonly loginLimitAccount: number;
+  readonly loginLimitSource: number;
+  /** New passwords within 15 minutes from one source, or of one person; 0 is no limit. */
+  readonly newPasswordLimit: number;
   readonly trustedProxies: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly logLevel: string;
@@ -105,6 +110,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     issuer: setting('ISSUER', 'plinth', identifier, identifierForm),
     audience: setting('AUDIENCE', 'plinth', identifier, identifierForm),
     passwordMinLength: whole('PASSWORD_MIN_LENGTH', 8, 8, 64, ' of code points'),
+    loginLimitAccount: whole('LOGIN_LIMIT_ACCOUNT', 10, 0, 1000),
+    loginLimitSource: whole('LOGIN_LIMIT_SOURCE', 100, 0, 1000),
+    newPasswordLimit: whole('NEW_PASSWORD_LIMIT', 100, 0, 1000),
     trustedProxies: setting(
       'TRUSTED_PROXIES',
       [],

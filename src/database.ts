@@ -4,6 +4,7 @@ import type { SessionsTable, SigningKeysTable } from './auth/models.ts';
 import type { DatabaseOptions, Engine, ReadQueries } from './database/engine.ts';
 import { addressForm, describeAddress, parseAddress } from './database/postgres/address.ts';
 import { openSqlite } from './database/sqlite/open.ts';
+import type { LimitsTable } from './limits/models.ts';
 import type { UsersTable } from './users/models.ts';
 
 export { DatabaseRefused, DatabaseUnavailable, isUniqueViolation } from './database/errors.ts';
@@ -14,6 +15,7 @@ export interface Tables {
   users: UsersTable;
   sessions: SessionsTable;
   signing_keys: SigningKeysTable;
+  limits: LimitsTable;
   instance: InstanceTable;
 }
 

@@ -15,12 +15,23 @@ const catalogue = {
   payload_too_large: { status: 413, title: 'Payload too large' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   validation_failed: { status: 422, title: 'Validation failed' },
-  too_many_requests: { status: 429, title: 'Too many requests' },
+  too_many_requests: {
+    status: 429,
+    // Type and title are not ours: they belong to the RateLimit fields.
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+    title: 'Request cannot be satisfied as assigned quota has been exceeded',
+  },
   headers_too_large: { status: 431, title: 'Request headers too large' },
   internal: { status: 500, title: 'Internal error' },
   overloaded: { status: 503, title: 'Overloaded' },
   unavailable: { status: 503, title: 'Unavailable' },
 } as const;
+
+interface Entry {
+  readonly status: number;
+  readonly title: string;
+  readonly type?: string;
+}
 
 export type Code = keyof typeof catalogue;
 
@@ -40,6 +51,8 @@ export interface Fault {
 interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly errors?: readonly Fault[];
+  /** With `too_many_requests`: which limits were reached, as the RateLimit fields call them. */
+  readonly violatedPolicies?: readonly string[];
   /** What is logged and never sent. */
   readonly cause?: unknown;
 }
@@ -50,12 +63,14 @@ export class Problem extends Error {
   readonly code: Code;
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly Fault[] | undefined;
+  readonly violatedPolicies: readonly string[] | undefined;
 
-  constructor(code: Code, detail: string, { headers = {}, errors, cause }: ProblemOptions = {}) {
-    super(detail, { cause });
+  constructor(code: Code, detail: string, options: ProblemOptions = {}) {
+    super(detail, { cause: options.cause });
     this.code = code;
-    this.headers = headers;
-    this.errors = errors;
+    this.headers = options.headers ?? {};
+    this.errors = options.errors;
+    this.violatedPolicies = options.violatedPolicies;
   }
 
   get status(): number {
@@ -64,15 +79,16 @@ export class Problem extends Error {
 
   /** The body by RFC 9457. `requestId` becomes `instance`, so that a report can be found in the log. */
   toBody(requestId: string): Record<string, unknown> {
-    const { status, title } = catalogue[this.code];
+    const { status, title, type = `urn:plinth:problem:${this.code}` }: Entry = catalogue[this.code];
     return {
-      type: `urn:plinth:problem:${this.code}`,
+      type,
       title,
       status,
       detail: this.message,
       instance: `urn:plinth:request:${requestId}`,
       code: this.code,
       ...(this.errors && { errors: this.errors }),
+      ...(this.violatedPolicies && { 'violated-policies': this.violatedPolicies }),
     };
   }
 }

@@ -43,6 +43,11 @@ export const ProblemBody = Type.Object(
         { description: 'With 422: every fault of the body' },
       ),
     ),
+    'violated-policies': Type.Optional(
+      Type.Array(Type.String({ examples: ['login-account'] }), {
+        description: 'With 429: the limits that were reached, as RateLimit-Policy names them',
+      }),
+    ),
   },
   { ...closed, $id: 'Problem', description: 'What went wrong (RFC 9457)' },
 );

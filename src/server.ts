@@ -7,6 +7,7 @@ import { answerFrameworkError } from './http/problems.ts';
 import { requestId } from './http/request-id.ts';
 import { logRequest } from './http/request-log.ts';
 import type { Routes } from './http/routes.ts';
+import type { SourceOf } from './http/source.ts';
 import type { Log } from './log.ts';
 
 /** What one connection may take of us. Times in milliseconds. */
@@ -39,13 +40,12 @@ export const bodyLimit = 16_384;
 interface ServerOptions {
   readonly log: Log;
   readonly record: RecordEvent;
-  /** Whose `X-Forwarded-For` counts. */
-  readonly trustedProxies: readonly string[];
+  readonly sourceOf: SourceOf;
   readonly limits: Limits;
 }
 
 /** Fastify with every limit said out loud, so that no upgrade moves one silently. */
-export function createServer({ log, record, trustedProxies, limits }: ServerOptions): Routes {
+export function createServer({ log, record, sourceOf, limits }: ServerOptions): Routes {
   // What Fastify has to say at info is an event of ours already.
   const level = log.isLevelEnabled('warn') ? 'warn' : log.level;
   const logger: FastifyBaseLogger = log.child({}, { level });
@@ -60,9 +60,10 @@ export function createServer({ log, record, trustedProxies, limits }: ServerOpti
     // A request that comes on an open connection during the shutdown is served like those before it.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 100 },
-    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    // What a forwarded header says is for http/source.ts.
+    trustProxy: false,
     frameworkErrors(error, request, reply) {
-      logRequest(request, reply, log);
+      logRequest(request, reply, sourceOf(request.raw), log);
       answerFrameworkError(error, request, reply);
     },
     clientErrorHandler: answerClientError,

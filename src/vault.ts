@@ -17,12 +17,18 @@ export interface Vault {
   readonly fingerprint: string;
   /** Whether a fingerprint was made with the secret or the previous one. */
   matches(fingerprint: string): boolean;
+  /**
+   * What stands for some text where the text itself must not stand: the same for the same parts and purpose, under the
+   * new secret, and telling nothing of them. 32 characters of base64url.
+   */
+  pseudonym(purpose: string, ...parts: readonly string[]): string;
 }
 
 const version = 'v1';
 
 interface Keys {
   readonly sealing: Buffer;
+  readonly pseudonyms: Buffer;
   readonly fingerprint: string;
 }
 
@@ -36,6 +42,9 @@ export function createVault(secret: Uint8Array, previous?: Uint8Array): Vault {
   return {
     fingerprint: current.fingerprint,
     matches: other => all.some(({ fingerprint }) => equal(fingerprint, other)),
+
+    pseudonym: (...parts) =>
+      createHmac('sha256', current.pseudonyms).update(JSON.stringify(parts)).digest('base64url').slice(0, 32),
 
     seal(plaintext, context) {
       const nonce = randomBytes(12);
@@ -72,6 +81,7 @@ function derive(secret: Uint8Array): Keys {
     Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `plinth ${purpose}`, 32));
   return {
     sealing: key('sealing'),
+    pseudonyms: key('pseudonyms'),
     fingerprint: createHmac('sha256', key('fingerprint')).update('plinth').digest('base64url'),
   };
 }

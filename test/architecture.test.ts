@@ -22,6 +22,7 @@ const foundations = [
   'vault.ts',
   'bcrypt/',
   'database/',
+  'limits/',
   'http/',
 ];
 
@@ -48,6 +49,16 @@ const rules: readonly { why: string; from: RegExp; to: RegExp; types?: boolean }
   { why: 'only the operator’s tool has commands', from: /^(?!cli\.ts|commands\/)/, to: /^commands\// },
   { why: 'commands know no HTTP', from: /^commands\//, to: /^http\/|guard\.ts$/ },
   { why: 'users do not know auth', from: /^users\//, to: /^auth\// },
+  {
+    why: 'passwords are hashed and checked within limits: through users/passwords.ts',
+    from: /^(?!app\.ts|users\/passwords\.ts)/,
+    to: /^users\/security\.ts$/,
+  },
+  {
+    why: 'only what hashes passwords knows the hashing engine',
+    from: /^(?!app\.ts|service\.ts|users\/(?:passwords|security)\.ts|bcrypt\/)/,
+    to: /^bcrypt\//,
+  },
   { why: 'bcrypt knows nothing of the rest', from: /^bcrypt\//, to: /^(?!bcrypt\/)/ },
   { why: 'engines know no tables', from: /^database\//, to: /^(?!database\/)/ },
   ...features.map(feature => ({
@@ -80,6 +91,9 @@ test('planted violations are seen', () => {
     ['cli.ts', 'auth/keys.ts'],
     ['commands/keys.ts', 'http/problems.ts'],
     ['users/accounts.ts', 'auth/tokens.ts'],
+    ['auth/login.ts', 'users/security.ts', true],
+    ['auth/login.ts', 'bcrypt/engine.ts', true],
+    ['limits/limiter.ts', 'users/models.ts'],
     ['bcrypt/scheduler.ts', 'errors.ts'],
     ['errors.ts', 'users/models.ts', true],
     ['database.ts', 'auth/models.ts'],

@@ -37,6 +37,21 @@ const cases = {
       json: { current_password: password, new_password: `${password} again` },
     }),
   session_started: (app, person) => app.login(person),
+  login_failed: (app, { email }) => app.post('/login', { email, password: 'wrong' }),
+  login_throttled: (app, { email }) => repeat(11, () => app.post('/login', { email, password: 'wrong' })),
+  async login_unfinished(app, { email, password }) {
+    app.broken.engine = new Error('the cause of it');
+    await app.post('/login', { email, password });
+  },
+  password_check_failed: (app, { token }) => app.post('/me/deletion', { password: 'wrong' }, { token }),
+  password_check_throttled: (app, { token }) =>
+    repeat(11, () => app.post('/me/deletion', { password: 'wrong' }, { token })),
+  async password_check_unfinished(app, { token, password }) {
+    app.broken.engine = new Error('the cause of it');
+    await app.post('/me/deletion', { password }, { token });
+  },
+  new_password_throttled: app =>
+    repeat(100, i => app.post('/users', { email: `p${i}@example.com`, password: 'a very good passphrase' })),
   session_renewed: async (app, person) =>
     await app.post('/refresh', { refresh_token: await refreshToken(app, person) }),
   session_ended: (app, { token }) => app.post('/logout', undefined, { token }),
@@ -109,6 +124,10 @@ const cases = {
     await app.stop();
   },
 } satisfies Partial<Record<EventName, Cause>>;
+
+async function repeat(count: number, act: (number: number) => Promise<unknown>): Promise<void> {
+  for (let number = 0; number < count; number++) await act(number);
+}
 
 /** And of its output, in log-output.test.ts. */
 const ofProcess = [

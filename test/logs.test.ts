@@ -100,9 +100,10 @@ test('what is refused is a line with the reason, by the code of the answer', asy
     await t.test(name, async () => {
       const before = app.logged.length;
       await refused(app, person);
-      for (let turns = 0; turns < 1000 && app.logged.length === before; turns++)
+      for (let turns = 0; turns < 1000 && app.logged.slice(before).every(line => 'event' in line); turns++)
         await new Promise(setImmediate);
-      const lines = app.logged.slice(before).map(line => [line['code'], line['route'], line['ip']]);
+      const ofRequest = app.logged.slice(before).filter(line => !('event' in line));
+      const lines = ofRequest.map(line => [line['code'], line['route'], line['ip']]);
       assert.deepEqual(lines, [[code, route, '127.0.0.1']]);
     });
   }
@@ -204,7 +205,10 @@ test('what a caller sends cannot make a line of its own', async t => {
   await app.post('/login', { email: 'a\n{"level":60,"msg":"forged"}\u001b[2J@example.com', password: 'x' });
   await app.get('/me', { headers: { 'x-request-id': 'a"},{"level":60' } });
   const lines = app.logged.slice(before);
-  assert.equal(lines.length, 2);
+  assert.deepEqual(
+    lines.map(line => line['event'] ?? line['status']),
+    ['login_failed', 401, 401],
+  );
   assert.ok(!JSON.stringify(lines).includes('forged'));
 });
 

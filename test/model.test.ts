@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { startApp, type TestApp } from './helpers/app.ts';
+import { startApp, type TestApp, unlimited } from './helpers/app.ts';
 
 /** What the service should know: people by canonical address, and what each token is good for. */
 interface Model {
@@ -137,7 +137,7 @@ const commands = fc.commands(
 );
 
 test('random histories end as a simple model says', async t => {
-  const app = await startApp(t);
+  const app = await startApp(t, { settings: unlimited });
   await fc.assert(
     fc.asyncProperty(commands, async history => {
       await app.world.database.transaction(tx => tx.deleteFrom('users').execute());

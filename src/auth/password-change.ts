@@ -3,11 +3,11 @@ import type { Database } from '../database.ts';
 import { invalidCredentials, Problem, unauthenticated } from '../errors.ts';
 import { changePasswordHash, findPasswordHash, lockPasswordHash, type User } from '../users/models.ts';
 import { type PasswordPolicy, passwordFaults } from '../users/password-policy.ts';
-import type { PasswordHasher } from '../users/security.ts';
+import type { Caller, Passwords } from '../users/passwords.ts';
 import { deleteOtherSessions, hasSession } from './session-models.ts';
 
 /**
- * Throws `validation_failed` when the new password is made of what is known of the person, `invalid_credentials` when
+ * Throws `too_many_requests`, or `validation_failed` when the new password is made of what is known of the person, `invalid_credentials` when
  * the current one is wrong, `invalid_token` when the session has ended meanwhile. Every session of the person but the
  * one that asks ends with it.
  */
@@ -17,13 +17,14 @@ export interface PasswordChange {
   readonly user: Pick<User, 'id' | 'email'>;
   /** The session that asks. */
   readonly sessionId: string;
+  readonly caller: Caller;
   readonly current: string;
   readonly next: string;
 }
 
 interface PasswordChangeOptions {
   readonly database: Database;
-  readonly passwords: PasswordHasher;
+  readonly passwords: Passwords;
   readonly policy: PasswordPolicy;
   readonly clock: Clock;
 }
@@ -37,23 +38,30 @@ export function createPasswordChange({
   policy,
   clock,
 }: PasswordChangeOptions): ChangePassword {
-  return async ({ user, sessionId, current, next }, signal) => {
+  return async ({ user, sessionId, caller, current, next }, signal) => {
     const errors = passwordFaults(policy, next, user.email, '/new_password');
     if (errors.length > 0) throw new Problem('validation_failed', 'The body has faults.', { errors });
-    for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const checked = await findPasswordHash(database.db, user.id);
-      if ((await passwords.verify(current, checked, signal)) === 'wrong') break;
-      const hash = await passwords.hash(next, signal);
-      const changed = await database.transaction(async tx => {
-        if ((await lockPasswordHash(tx, user.id)) !== checked) return false;
-        const now = clock();
-        if (!(await hasSession(tx, user.id, sessionId, now))) throw unauthenticated('invalid_token');
-        await changePasswordHash(tx, user.id, hash, now);
-        await deleteOtherSessions(tx, user.id, sessionId);
-        return true;
-      });
-      if (changed) return;
-    }
-    throw invalidCredentials('The current password is wrong.');
+    const hashNew = await passwords.admitNew({ caller, userId: user.id });
+    const by = { email: user.email, caller, sessionId };
+    const changed = await passwords.attempt(by, async attempt => {
+      for (let count = 0; count < maxAttempts; count++) {
+        const checked = await findPasswordHash(database.db, user.id);
+        if ((await attempt.verify(current, checked, signal)) === 'wrong') return undefined;
+        const hash = await hashNew(next, signal);
+        const done = await database.transaction(async tx => {
+          if ((await lockPasswordHash(tx, user.id)) !== checked) return undefined;
+          const now = clock();
+          if (!(await hasSession(tx, user.id, sessionId, now))) throw unauthenticated('invalid_token');
+          await changePasswordHash(tx, user.id, hash, now);
+          await deleteOtherSessions(tx, user.id, sessionId);
+          await attempt.forgetSources(tx);
+          await attempt.accept(tx);
+          return true;
+        });
+        if (done) return done;
+      }
+      return undefined;
+    });
+    if (!changed) throw invalidCredentials('The current password is wrong.');
   };
 }

@@ -19,7 +19,11 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
   app.post(
     '/login',
     {
-      config: { access: 'public', importance: 'normal', problems: ['invalid_credentials', 'overloaded'] },
+      config: {
+        access: 'public',
+        importance: 'normal',
+        problems: ['invalid_credentials', 'too_many_requests', 'overloaded'],
+      },
       schema: {
         operationId: 'login',
         summary: 'Log in',
@@ -32,9 +36,9 @@ export function authRoutes(app: Routes, { login, refresh, keyring }: AuthRoutes)
       },
     },
     async (request, reply) => {
-      const { body, headers, ip } = request;
-      const device = { userAgent: headers['user-agent'], ip };
-      const { session, tokens } = await login(credentials(body), device, departure(reply));
+      const { body, headers, source, caller } = request;
+      const device = { userAgent: headers['user-agent'], ip: source.address };
+      const { session, tokens } = await login(credentials(body), caller, device, departure(reply));
       request.record('session_started', whose(session));
       return tokens;
     },

@@ -97,7 +97,7 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
   app.put(
     '/me/password',
     {
-      config: { access: 'session', problems: ['invalid_credentials', 'overloaded'] },
+      config: { access: 'session', problems: ['invalid_credentials', 'too_many_requests', 'overloaded'] },
       schema: {
         operationId: 'changePassword',
         summary: 'Change my password',
@@ -108,11 +108,12 @@ export function sessionRoutes(app: Routes, { sessions, changePassword, policy }:
       },
     },
     async (request, reply) => {
-      const { user, session, body } = request;
+      const { user, session, caller, body } = request;
       await changePassword(
         {
           user,
           sessionId: session.id,
+          caller,
           current: body.current_password,
           next: body.new_password,
         },

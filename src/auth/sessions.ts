@@ -27,7 +27,7 @@ export interface Opened {
 /** Where a login came from, as the person will see it in the list of their sessions. */
 export interface Device {
   readonly userAgent: string | undefined;
-  readonly ip: string;
+  readonly ip: string | null;
 }
 
 export interface SessionSettings {

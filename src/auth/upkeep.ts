@@ -1,13 +1,14 @@
 import type { Clock } from '../clock.ts';
 import { addSeconds } from '../clock.ts';
 import type { Database } from '../database.ts';
+import { deleteExpiredEntries } from '../limits/models.ts';
 import { deleteExpiredSessions, touchSessions } from './session-models.ts';
 
-/** Work on sessions that nobody waits for. */
+/** Work on sessions and limits that nobody waits for. */
 export interface Upkeep {
   /** Notes that a session is in use; written at most once a minute for each, many together. */
   noteUse(session: { readonly id: string; readonly last_used_at: Date }): void;
-  /** Deletes what is over, a bounded batch at a time; how many sessions that were. */
+  /** Deletes what is over, a bounded batch at a time; how many rows that were. */
   sweep(): Promise<number>;
   /** Lets what was begun finish and begins nothing more. */
   stop(): Promise<void>;
@@ -52,10 +53,12 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
 
   async function sweep(): Promise<number> {
     let total = 0;
-    for (let i = 0; i < maxBatches && !stopped; i++) {
-      const count = await database.statement(tx => deleteExpiredSessions(tx, clock(), batch));
-      total += count;
-      if (count < batch) break;
+    for (const deleteExpired of [deleteExpiredSessions, deleteExpiredEntries]) {
+      for (let i = 0; i < maxBatches && !stopped; i++) {
+        const count = await database.statement(tx => deleteExpired(tx, clock(), batch));
+        total += count;
+        if (count < batch) break;
+      }
     }
     return total;
   }

@@ -17,6 +17,12 @@ export interface BcryptEngine {
    */
   digest(work: BcryptWork): Promise<Uint8Array>;
 
+  /**
+   * Why `digest` would refuse work of this priority, 0 by default, at this moment; undefined where it would take it on.
+   * Left out by an engine that takes everything on.
+   */
+  refusal?(priority?: number): Error | undefined;
+
   /** Finishes or refuses what is queued, in bounded time, then ends every thread. */
   close(): Promise<void>;
 }

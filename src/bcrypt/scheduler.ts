@@ -47,17 +47,21 @@ export class Scheduler implements BcryptEngine {
 
   async digest(work: BcryptWork): Promise<Uint8Array> {
     check(work);
-    if (this.#closing !== undefined) throw new EngineClosed('the hashing engine is closed');
     work.signal?.throwIfAborted();
     if (this.#members.size === 0) this.#failedStarts = 0;
-    const ahead = this.#queue.before(work.priority ?? 0);
-    const refusal = this.#refusal(ahead.jobs + this.#running, ahead.rounds + this.#roundsRunning());
+    const refusal = this.refusal(work.priority);
     if (refusal !== undefined) throw refusal;
     this.#lastId++;
     const job = new Job(this.#lastId, work, this.#options.now(), aborted => this.#abort(aborted));
     this.#queue.add(job);
     this.#proceed();
     return job.promise;
+  }
+
+  refusal(priority = 0): Error | undefined {
+    if (this.#closing !== undefined) return new EngineClosed('the hashing engine is closed');
+    const ahead = this.#queue.before(priority);
+    return this.#refusal(ahead.jobs + this.#running, ahead.rounds + this.#roundsRunning());
   }
 
   close(): Promise<void> {

@@ -11,7 +11,7 @@ export async function allowOrigins(app: Routes, origins: readonly string[]): Pro
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: ['authorization', 'content-type', 'x-request-id'],
-    exposedHeaders: ['retry-after', 'www-authenticate', 'x-request-id'],
+    exposedHeaders: ['ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate', 'x-request-id'],
     // Otherwise a question that is not a browser's gets an answer of the plugin's own form.
     strictPreflight: false,
     maxAge: 600,

@@ -5,24 +5,33 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** An event that this request brought about: with its id, where it came from, and whose it was as far as known. */
     readonly record: RecordEvent;
+    /** For whatever limits what callers may do, and records it. */
+    readonly caller: Caller;
   }
 }
 
+interface Caller {
+  /** What counts as one source. */
+  readonly network: string;
+  readonly record: RecordEvent;
+}
+
+/** Add it after the sources are known. */
 export function recordEvents(app: FastifyInstance, record: RecordEvent): void {
   app.decorateRequest('record', {
     getter(this: FastifyRequest): RecordEvent {
       return (event, fields) => record(event, { ...originOf(this), ...fields });
     },
   });
+  app.decorateRequest('caller', {
+    getter(this: FastifyRequest): Caller {
+      return { network: this.source.network, record: this.record };
+    },
+  });
 }
 
 function originOf(request: FastifyRequest): Record<string, string | null> {
-  return { request_id: request.id, ip: addressOf(request), ...whoseIs(request) };
-}
-
-/** Null when the connection was gone before anybody asked. */
-export function addressOf({ ip }: { readonly ip?: string }): string | null {
-  return ip ?? null;
+  return { request_id: request.id, ip: request.source.address, ...whoseIs(request) };
 }
 
 /** By a token that was verified, also where its session is over. */

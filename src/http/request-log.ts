@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../log.ts';
-import { addressOf, whoseIs } from './request-events.ts';
+import { whoseIs } from './request-events.ts';
+import type { Source } from './source.ts';
 
 /**
  * One line per request, when its answer is out or its client has gone away: who, from where, what, how it ended, how
@@ -9,18 +10,16 @@ import { addressOf, whoseIs } from './request-events.ts';
  */
 export function logRequests(app: FastifyInstance, log: Log): void {
   app.addHook('onRequest', (request, reply, done) => {
-    logRequest(request, reply, log);
+    logRequest(request, reply, request.source, log);
     done();
   });
 }
 
 /** For one that no hook sees. */
-export function logRequest(request: FastifyRequest, reply: FastifyReply, log: Log): void {
+export function logRequest(request: FastifyRequest, reply: FastifyReply, source: Source, log: Log): void {
   if (!log.isLevelEnabled('info')) return;
-  // Read while the connection is there.
-  const ip = addressOf(request);
   // Fastify's own onResponse would not tell of those who do not wait.
-  reply.raw.once('close', () => log.stream.write(requestLine(request, reply, ip)));
+  reply.raw.once('close', () => log.stream.write(requestLine(request, reply, source.address)));
 }
 
 /**

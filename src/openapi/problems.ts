@@ -29,10 +29,10 @@ function problemAnswer(description: string, codes: readonly Code[]) {
 
 function exampleOf(code: Code): Record<string, unknown> {
   const fault = { pointer: '/password', code: 'too_short', detail: 'has to have at least 8 characters' };
-  const problem =
-    code === 'validation_failed'
-      ? new Problem(code, 'The body has faults.', { errors: [fault] })
-      : new Problem(code, 'For people: what was wrong, and what is allowed.');
+  const problem = new Problem(code, 'For people: what was wrong, and what is allowed.', {
+    ...(code === 'validation_failed' && { errors: [fault] }),
+    ...(code === 'too_many_requests' && { violatedPolicies: ['login-account'] }),
+  });
   return problem.toBody('4c9f4b0e-3f5d-4a46-9d43-0d5c6d0a7c11');
 }
 
@@ -42,7 +42,21 @@ function headersOf(codes: readonly Code[]) {
   if (status === 401) {
     return { headers: { 'WWW-Authenticate': { type: 'string', description: 'The challenge of RFC 6750' } } };
   }
-  return status === 429 || status === 503
-    ? { headers: { 'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds' } } }
-    : {};
+  const retryAfter = { 'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds' } };
+  if (status === 429) return { headers: { ...retryAfter, ...rateLimitFields } };
+  return status === 503 ? { headers: retryAfter } : {};
 }
+
+/** draft-ietf-httpapi-ratelimit-headers-11 */
+const rateLimitFields = {
+  'RateLimit-Policy': {
+    type: 'string',
+    description:
+      'The limit that was reached: how many in how many seconds. A structured field, as "login-account";q=10;w=900',
+  },
+  RateLimit: {
+    type: 'string',
+    description:
+      'What is left of it, which is nothing, and for how many seconds. A structured field, as "login-account";r=0;t=60',
+  },
+};

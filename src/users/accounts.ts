@@ -4,15 +4,18 @@ import { invalidCredentials, unauthenticated } from '../errors.ts';
 import { newId } from '../ids.ts';
 import { canonicalEmail } from './email.ts';
 import { deleteUser, findPasswordHash, insertUser, renameUser, type User } from './models.ts';
-import type { PasswordHasher } from './security.ts';
+import type { By, Caller, Passwords } from './passwords.ts';
 
 export interface Accounts {
-  /** Throws `email_taken`. */
-  register(person: Registration, signal?: AbortSignal): Promise<User>;
+  /** Throws `too_many_requests` or `email_taken`. */
+  register(person: Registration, caller: Caller, signal?: AbortSignal): Promise<User>;
   /** Throws `invalid_token` when the person was deleted meanwhile. */
   rename(userId: string, name: string | null): Promise<User>;
-  /** Deletes the person and all that is theirs. Throws `invalid_credentials` when the password is not theirs. */
-  remove(userId: string, password: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Deletes the person and all that is theirs. Throws `too_many_requests`, or `invalid_credentials` when the password is
+   * not theirs.
+   */
+  remove(removal: Removal, signal?: AbortSignal): Promise<void>;
 }
 
 export interface Registration {
@@ -21,9 +24,16 @@ export interface Registration {
   readonly name?: string | null;
 }
 
+export interface Removal extends Pick<By, 'caller'> {
+  readonly user: Pick<User, 'id' | 'email'>;
+  /** The session that asks. */
+  readonly sessionId: string;
+  readonly password: string;
+}
+
 interface AccountOptions {
   readonly database: Database;
-  readonly passwords: PasswordHasher;
+  readonly passwords: Passwords;
   readonly clock: Clock;
 }
 
@@ -32,11 +42,12 @@ const afterLogins = 1;
 
 export function createAccounts({ database, passwords, clock }: AccountOptions): Accounts {
   return {
-    async register({ email, password, name = null }, signal) {
+    async register({ email, password, name = null }, caller, signal) {
       const canonical = canonicalEmail(email);
       if (canonical === undefined) throw new TypeError('the address was not checked');
       // Hashed also where the address turns out to be taken: only the insert decides that.
-      const hash = await passwords.hash(password, signal, afterLogins);
+      const hashNew = await passwords.admitNew({ caller, priority: afterLogins });
+      const hash = await hashNew(password, signal);
       const now = clock();
       const id = newId();
       return await database.statement(tx =>
@@ -58,14 +69,18 @@ export function createAccounts({ database, passwords, clock }: AccountOptions): 
       return user;
     },
 
-    async remove(userId, password, signal) {
-      const hash = await findPasswordHash(database.db, userId);
-      const verdict = await passwords.verify(password, hash, signal);
-      // The password may have been changed while this one was being checked: then it is not the current one any more.
-      const removed =
-        hash !== undefined &&
-        verdict !== 'wrong' &&
-        (await database.statement(tx => deleteUser(tx, userId, hash)));
+    async remove({ user, sessionId, caller, password }, signal) {
+      const by = { email: user.email, caller, sessionId };
+      const removed = await passwords.attempt(by, async attempt => {
+        const hash = await findPasswordHash(database.db, user.id);
+        if ((await attempt.verify(password, hash, signal)) === 'wrong') return undefined;
+        return await database.transaction(async tx => {
+          // The password may have been changed while this one was being checked: then it is not the current one any more.
+          if (hash === undefined || !(await deleteUser(tx, user.id, hash))) return undefined;
+          await attempt.forgetSources(tx);
+          return true;
+        });
+      });
       if (!removed) throw invalidCredentials('The password is wrong.');
     },
   };

@@ -14,7 +14,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
   app.post(
     '/users',
     {
-      config: { access: 'public', problems: ['email_taken', 'overloaded'] },
+      config: { access: 'public', problems: ['email_taken', 'too_many_requests', 'overloaded'] },
       schema: {
         operationId: 'register',
         tags: ['accounts'],
@@ -24,7 +24,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
       },
     },
     async (request, reply) => {
-      const user = await accounts.register(request.body, departure(reply));
+      const user = await accounts.register(request.body, request.caller, departure(reply));
       request.record('account_created', { user_id: user.id });
       return reply.code(201).send(user);
     },
@@ -66,7 +66,7 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
   app.post(
     '/me/deletion',
     {
-      config: { access: 'session', problems: ['invalid_credentials', 'overloaded'] },
+      config: { access: 'session', problems: ['invalid_credentials', 'too_many_requests', 'overloaded'] },
       schema: {
         operationId: 'deleteMe',
         tags: ['accounts'],
@@ -76,7 +76,11 @@ export function userRoutes(app: Routes, { accounts, policy }: UserRoutes): void 
       },
     },
     async (request, reply) => {
-      await accounts.remove(request.user.id, request.body.password, departure(reply));
+      const { user, session, caller, body } = request;
+      await accounts.remove(
+        { user, sessionId: session.id, caller, password: body.password },
+        departure(reply),
+      );
       request.record('account_deleted');
       return reply.code(204).send(undefined);
     },

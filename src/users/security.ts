@@ -1,9 +1,14 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { BcryptEngine } from '../bcrypt/engine.ts';
+import { type BcryptEngine, Overloaded } from '../bcrypt/engine.ts';
+import { unavailable } from '../errors.ts';
 import { encodeBase64, formatHash, parseHash, type StoredHash } from './bcrypt-formats.ts';
 import { normalizePassword } from './password-policy.ts';
 
+/** Without any limit: only `passwords.ts`, which has them, uses it. */
 export interface PasswordHasher {
+  /** Throws `Overloaded` where work of this priority would be refused now. */
+  admit(priority?: number): void;
+
   /**
    * The hash to store: standard `$2b$` where bcrypt sees the whole password, else Passlib's `$bcrypt-sha256$`, so that
    * nothing is ever truncated. `priority`: the engine's; registrations let logins go first.
@@ -13,6 +18,7 @@ export interface PasswordHasher {
   /**
    * Whether the password is the stored one. Takes the same time for any outcome, and for `undefined`: that is how a
    * login asks for somebody who does not exist. `outdated`: it is right, and should be hashed again, at today's cost.
+   * Throws an error of the engine only where nothing was compared.
    */
   verify(password: string, stored: string | undefined, signal?: AbortSignal): Promise<Verdict>;
 }
@@ -29,6 +35,11 @@ interface HasherOptions {
 
 export function createPasswordHasher({ engine, cost, onUnusable }: HasherOptions): PasswordHasher {
   return {
+    admit(priority) {
+      const refusal = engine.refusal?.(priority);
+      if (refusal) throw refusal;
+    },
+
     async hash(password, signal, priority) {
       const bytes = bytesOf(password);
       const scheme = fitsBcrypt(bytes) ? 'plain' : 'sha256';
@@ -70,7 +81,12 @@ function dummy(): Buffer {
  * there. Each cost from the old one up to today's once more adds up to the rest exactly: 2^a + 2^a + … + 2^(b-1) = 2^b.
  */
 async function equalize(engine: BcryptEngine, from: number, to: number, signal?: AbortSignal): Promise<void> {
-  for (let cost = from; cost < to; cost++) await compute(engine, dummy(), nobody(cost), signal);
+  try {
+    for (let cost = from; cost < to; cost++) await compute(engine, dummy(), nobody(cost), signal);
+  } catch (error) {
+    // By now the password was found to be wrong, and an attempt at it is not to be had for nothing.
+    throw error instanceof Overloaded ? unavailable('overloaded', error.retryAfter, error) : error;
+  }
 }
 
 type Recipe = Pick<StoredHash, 'scheme' | 'cost' | 'saltText' | 'salt'>;

@@ -31,7 +31,12 @@ test('every registered route but the open ones asks for a token, before it looks
 test('a route without a declared policy stops the start', async t => {
   const { world } = await startApp(t);
   const limits = { ...fixedLimits, connections: 10, keepAliveTimeout: 1000 };
-  const app = createServer({ log: world.log, record: () => undefined, trustedProxies: [], limits });
+  const app = createServer({
+    log: world.log,
+    record: () => undefined,
+    sourceOf: () => assert.fail(),
+    limits,
+  });
   requireDeclaredAccess(app);
   assert.throws(() => app.get('/bare', async () => 'open'), /GET \/bare declares no access/);
   assert.throws(

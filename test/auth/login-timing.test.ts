@@ -3,16 +3,25 @@ import test from 'node:test';
 import type { BcryptEngine } from '../../src/bcrypt/engine.ts';
 import { createBcryptEngine } from '../../src/bcrypt/index.ts';
 import { createPasswordHasher } from '../../src/users/security.ts';
-import { startApp, type TestApp } from '../helpers/app.ts';
+import { startApp, type TestApp, unlimited } from '../helpers/app.ts';
 
 const samples = 150;
 /** Of two samples, one of each kind, how often the first is the longer: 0.5 tells nothing. 150 each give ±0.035. */
 const indistinguishable = 0.12;
 
 test('a stranger cannot tell by time whether an address is known', async t => {
-  const app = await startApp(t, { settings: { BCRYPT_COST: '8' } });
+  const app = await startApp(t, { settings: { ...unlimited, BCRYPT_COST: '8' } });
   const { email } = await app.register();
   const auc = await compare(app, email, 'nobody@example.com');
+  assert.ok(Math.abs(auc - 0.5) < indistinguishable, `AUC ${auc}`);
+});
+
+test('nor when the limit of either is used up', async t => {
+  const app = await startApp(t, { settings: { DATABASE_URL: 'sqlite::memory:', LOGIN_LIMIT_ACCOUNT: '1' } });
+  const { email } = await app.register();
+  for (const one of [email, 'nobody@example.com'])
+    await app.post('/login', { email: one, password: 'not the right one' });
+  const auc = await compare(app, email, 'nobody@example.com', { status: 429 });
   assert.ok(Math.abs(auc - 0.5) < indistinguishable, `AUC ${auc}`);
 });
 
@@ -50,20 +59,27 @@ test('control: without the work for nobody, the same comparison tells', async t 
     digest: work => (real ? inner.digest(work) : Promise.resolve(new Uint8Array(23))),
     close: async () => undefined,
   };
-  const app = await startApp(t, { engine, settings: { BCRYPT_COST: '8' } });
+  const app = await startApp(t, { engine, settings: { ...unlimited, BCRYPT_COST: '8' } });
   const { email } = await app.register();
-  const auc = await compare(app, email, 'nobody@example.com', kind => {
-    real = kind === 'known';
+  const auc = await compare(app, email, 'nobody@example.com', {
+    before: kind => {
+      real = kind === 'known';
+    },
   });
   assert.ok(Math.abs(auc - 0.5) > 0.4, `AUC ${auc}`);
 });
+
+interface Comparison {
+  readonly status?: number;
+  readonly before?: (kind: 'known' | 'unknown') => void;
+}
 
 /** Interleaved, so that whatever else the machine does falls on both alike. */
 async function compare(
   app: TestApp,
   known: string,
   unknown: string,
-  before: (kind: 'known' | 'unknown') => void = () => undefined,
+  { status: expected = 401, before = () => undefined }: Comparison = {},
 ): Promise<number> {
   const times: { known: number[]; unknown: number[] } = { known: [], unknown: [] };
   for (let i = 0; i < samples + 10; i++) {
@@ -76,7 +92,7 @@ async function compare(
       const { status } = await app.post('/login', { email, password: 'not the right one' });
       // The first few warm the machine.
       if (i >= 10) times[kind].push(performance.now() - start);
-      assert.equal(status, 401);
+      assert.equal(status, expected);
     }
   }
   return areaUnderCurve(times.known, times.unknown);

@@ -6,7 +6,7 @@ import { decodeJwt } from 'jose';
 import { sql } from 'kysely';
 import { startUpkeep } from '../../src/auth/upkeep.ts';
 import type { Database } from '../../src/database.ts';
-import { startApp } from '../helpers/app.ts';
+import { startApp, unlimited } from '../helpers/app.ts';
 import type { Answer, Person } from '../helpers/client.ts';
 import { onPostgres } from '../helpers/database.ts';
 import { logIn, me, type Nodes, refresh, sessionOf, startNodes, type Tokens } from '../helpers/nodes.ts';
@@ -67,7 +67,7 @@ test('no refresh extends the absolute end', async t => {
 });
 
 test('what is over is swept a bounded batch at a time, and nothing else is', async t => {
-  const { a, time, database } = await startNodes(t);
+  const { a, time, database } = await startNodes(t, { settings: unlimited });
   const person = await a.register();
   const live = await logIn(a, person);
   const now = time.clock()();
@@ -168,7 +168,7 @@ test('a login is never the one that ends, even on a node whose clock is behind',
 });
 
 test('logins at once never leave more than there may be', async t => {
-  const { a, b, database } = await startNodes(t, { settings: { MAX_SESSIONS: '4' } });
+  const { a, b, database } = await startNodes(t, { settings: { ...unlimited, MAX_SESSIONS: '4' } });
   const person = await a.register();
   await Promise.all(Array.from({ length: 24 }, (_, i) => logIn(i % 2 === 0 ? a : b, person)));
   assert.equal((await database.db.selectFrom('sessions').select('id').execute()).length, 4);

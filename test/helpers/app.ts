@@ -24,6 +24,9 @@ export type Overrides = Partial<Omit<World, 'config'>> & {
   readonly settings?: Readonly<Record<string, string>>;
 };
 
+/** For tests that fail at logins or register people by the hundred, and are about something else. */
+export const unlimited = { LOGIN_LIMIT_ACCOUNT: '0', LOGIN_LIMIT_SOURCE: '0', NEW_PASSWORD_LIMIT: '0' };
+
 export const testSecret = Buffer.from(
   '00112233445566778899aabbccddeeff0123456789abcdeffedcba9876543210',
   'hex',

@@ -1,0 +1,106 @@
+import { addSeconds, type Clock } from '../clock.ts';
+import type { Database, Transaction } from '../database.ts';
+import type { Claim, Limiter, Refusal, Taken } from './limiter.ts';
+import { deleteSources, deleteSurplusSources, findEntries, saveEntries } from './models.ts';
+import { nothing } from './tally.ts';
+import { createTurns } from './turns.ts';
+
+/** Who tries a password. */
+export interface Trier {
+  /** A pseudonym of the account, whether or not there is one. */
+  readonly account: string;
+  /** What counts as one source; see `http/source.ts`. */
+  readonly network: string;
+  /** Of the account, where one asks. */
+  readonly sessionId?: string;
+}
+
+export interface Attempts {
+  /** Counts an attempt as a failure, before anything is checked. */
+  begin(trier: Trier): Promise<Begun | Refusal>;
+}
+
+export interface Begun {
+  readonly refused: false;
+  /** The password was right: what was counted is given back, and the source is a known one of the account for a month. */
+  accept(tx: Transaction): Promise<void>;
+  /** No source of the account is a known one any more. */
+  forgetSources(tx: Transaction): Promise<void>;
+  /** Nothing was checked: what was counted is given back. */
+  cancel(tx: Transaction): Promise<void>;
+  /** Has to be called at the end, when all of it is committed. `isFree`: what was counted has been given back. */
+  end(isFree: boolean): void;
+}
+
+interface AttemptOptions {
+  readonly database: Database;
+  readonly limiter: Limiter;
+  readonly clock: Clock;
+  readonly pseudonym: (purpose: string, ...parts: readonly string[]) => string;
+  /** Failures within the window; 0 is no limit. */
+  readonly perAccount: number;
+  readonly perSource: number;
+}
+
+/** Seconds for which a source is a known one after it was last used. */
+const memory = 30 * 24 * 3600;
+/** Known sources of one account. */
+const maxSources = 20;
+/** Somebody who came later may be quicker. */
+const maxTries = 5;
+
+export function createAttempts(options: AttemptOptions): Attempts {
+  const { database, limiter, clock, pseudonym, perAccount, perSource } = options;
+  const turns = createTurns();
+  const byAccount = { name: 'login-account', limit: perAccount, doubles: true };
+  const bySource = { name: 'login-source', limit: perSource, doubles: true };
+
+  return {
+    async begin(trier) {
+      const known = pseudonym('known source', trier.account, trier.network);
+      const isKnown = await isKnownSource(known);
+      const claims = claimsOf(trier, isKnown ? known : undefined);
+      const taken = await takeInTurn(claims);
+      if (taken.refused) return taken;
+      return {
+        refused: false,
+        end: turns.begin(claims.map(({ key }) => key)),
+        cancel: taken.giveBack,
+        forgetSources: tx => deleteSources(tx, trier.account),
+        async accept(tx) {
+          // A known source's own failures are forgotten with what follows.
+          if (!isKnown || trier.sessionId !== undefined) await taken.giveBack(tx);
+          if (perAccount === 0 && perSource === 0) return;
+          const expires_at = addSeconds(clock(), memory);
+          await saveEntries(tx, [{ key: known, account: trier.account, ...nothing, expires_at }]);
+          if (!isKnown) await deleteSurplusSources(tx, trier.account, maxSources);
+        },
+      };
+    },
+  };
+
+  async function takeInTurn(claims: readonly Claim[]): Promise<Taken | Refusal> {
+    for (let tries = 1; ; tries++) {
+      const taken = await limiter.take(claims);
+      const turn = taken.refused && tries < maxTries ? turns.next(taken.key) : undefined;
+      if (!turn) return taken;
+      await turn;
+    }
+  }
+
+  async function isKnownSource(key: string): Promise<boolean> {
+    const entry = (await findEntries(database.db, [key])).get(key);
+    return entry !== undefined && entry.account !== null && entry.expires_at > clock();
+  }
+
+  /** A session and a known source have an allowance of their own, which no stranger can use up. */
+  function claimsOf({ account, network, sessionId }: Trier, known: string | undefined): readonly Claim[] {
+    if (sessionId !== undefined)
+      return [{ policy: byAccount, key: pseudonym('session', account, sessionId) }];
+    if (known !== undefined) return [{ policy: byAccount, key: known }];
+    return [
+      { policy: byAccount, key: pseudonym('account', account) },
+      { policy: bySource, key: pseudonym('source', network) },
+    ];
+  }
+}

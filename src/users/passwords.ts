@@ -1,0 +1,128 @@
+import { EngineClosed, EngineFailed, Overloaded } from '../bcrypt/engine.ts';
+import type { Database } from '../database.ts';
+import type { RecordEvent } from '../events.ts';
+import type { Attempts, Begun } from '../limits/attempts.ts';
+import type { Limiter, Refusal } from '../limits/limiter.ts';
+import { tooManyRequests } from '../limits/problem.ts';
+import { canonicalEmail } from './email.ts';
+import type { PasswordHasher } from './security.ts';
+
+/** The one way to check a password or to hash a new one: there is none without a limit. */
+export interface Passwords {
+  /**
+   * Counts an attempt, then lets `work` check the password. It gives what the right one opens, or undefined where it is
+   * wrong. Throws `too_many_requests` or `overloaded` before any work. What comes of it is recorded, but for a success.
+   */
+  attempt<Opened>(
+    by: By,
+    work: (attempt: Attempt) => Promise<Opened | undefined>,
+  ): Promise<Opened | undefined>;
+
+  /** Counts a new password, and gives what hashes it. Throws `too_many_requests` or `overloaded` before any work. */
+  admitNew(by: NewBy): Promise<PasswordHasher['hash']>;
+}
+
+export interface By {
+  /** As it was typed, or as it is known of the session that asks. */
+  readonly email: string;
+  readonly caller: Caller;
+  /** Of that account. */
+  readonly sessionId?: string;
+}
+
+export interface NewBy {
+  readonly caller: Caller;
+  /** Whose the password is to be; undefined where they are not there yet. */
+  readonly userId?: string;
+  /** See `PasswordHasher`. */
+  readonly priority?: number;
+}
+
+/** Of a request. */
+export interface Caller {
+  /** What counts as one source; see `http/source.ts`. */
+  readonly network: string;
+  readonly record: RecordEvent;
+}
+
+/** One guess: what is verified is the same password each time. */
+export interface Attempt extends Pick<Begun, 'accept' | 'forgetSources'> {
+  readonly verify: PasswordHasher['verify'];
+  /** For a right one with an outdated hash. */
+  readonly rehash: PasswordHasher['hash'];
+}
+
+/** What is recorded of an attempt here; where it succeeded, what it opened is. */
+type Outcome = 'failed' | 'throttled' | 'unfinished';
+
+interface PasswordOptions {
+  readonly database: Database;
+  readonly hasher: PasswordHasher;
+  readonly attempts: Attempts;
+  readonly limiter: Limiter;
+  readonly pseudonym: (purpose: string, ...parts: readonly string[]) => string;
+  /** New passwords from one source, or of one person, within the window; 0 is no limit. */
+  readonly newPasswords: number;
+}
+
+export function createPasswords(options: PasswordOptions): Passwords {
+  const { database, hasher, attempts, limiter, pseudonym } = options;
+  const policy = { name: 'new-password', limit: options.newPasswords, doubles: false };
+
+  return {
+    async attempt({ email, caller, sessionId }, work) {
+      const account = pseudonym('email', canonicalEmail(email) ?? email.normalize('NFC').toLowerCase());
+      const tell = (outcome: Outcome) => {
+        const what = sessionId === undefined ? 'login' : 'password_check';
+        caller.record(`${what}_${outcome}`, { account: account.slice(0, 16), source: caller.network });
+      };
+      hasher.admit();
+      const begun = await attempts.begin({
+        account,
+        network: caller.network,
+        ...(sessionId !== undefined && { sessionId }),
+      });
+      if (begun.refused) tell('throttled');
+      const { end, cancel, accept, forgetSources } = granted(begun);
+      const { verify, hash: rehash } = hasher;
+      let isFree = false;
+      try {
+        const opened = await work({ verify, rehash, accept, forgetSources });
+        isFree = opened !== undefined;
+        if (!isFree) tell('failed');
+        return opened;
+      } catch (error) {
+        tell('unfinished');
+        if (isNoWork(error)) {
+          await database.transaction(cancel);
+          isFree = true;
+        }
+        throw error;
+      } finally {
+        end(isFree);
+      }
+    },
+
+    async admitNew({ caller, userId, priority }) {
+      hasher.admit(priority);
+      const key =
+        userId === undefined
+          ? pseudonym('new passwords of a source', caller.network)
+          : pseudonym('new passwords of a person', userId);
+      const taken = await limiter.take([{ policy, key }]);
+      if (taken.refused) caller.record('new_password_throttled', { source: caller.network });
+      granted(taken);
+      return (password, signal) => hasher.hash(password, signal, priority);
+    },
+  };
+}
+
+function granted<Taken extends { readonly refused: false }>(answer: Taken | Refusal): Taken {
+  if (answer.refused) throw tooManyRequests(answer);
+  return answer;
+}
+
+/** The engine refused or failed, so nothing was compared. A caller who went away is none of these: that attempt counts. */
+function isNoWork(error: unknown): boolean {
+  return [Overloaded, EngineClosed, EngineFailed].some(kind => error instanceof kind);
+}
