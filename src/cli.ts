@@ -3,6 +3,7 @@ import { backup } from './commands/backup.ts';
 import { type Command, CommandRefused, type Context, entry, UsageFault } from './commands/command.ts';
 import { keyCommands } from './commands/keys.ts';
 import { migrate } from './commands/migrate.ts';
+import { move } from './commands/move.ts';
 import { restore } from './commands/restore.ts';
 import { reencrypt } from './commands/secret.ts';
 import { ConfigFaults, readConfig } from './config.ts';
@@ -11,7 +12,7 @@ import { readEnvironment } from './environment.ts';
 import { SecretRefused } from './secret.ts';
 
 /** The table of commands, in the order of the help. */
-const commands: readonly Command[] = [...keyCommands, reencrypt, migrate, backup, restore];
+const commands: readonly Command[] = [...keyCommands, reencrypt, migrate, move, backup, restore];
 
 const usage = `npm run plinth -- COMMAND, with the settings of the service:
 

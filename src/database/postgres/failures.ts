@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg';
-import { DatabaseUnavailable, UniqueViolation } from '../errors.ts';
+import { DatabaseRefused, DatabaseUnavailable, UniqueViolation } from '../errors.ts';
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const uniqueViolation = '23505';
@@ -65,8 +65,17 @@ export function isDemoted(error: unknown): boolean {
   return sqlState(error) === readOnly;
 }
 
+/** What to throw where work with a database failed: the same, but saying which one, `what`. */
+export function failureOf(what: string, error: unknown): unknown {
+  const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+  const reason = error instanceof DatabaseRefused ? error.message : refusal(cause);
+  if (reason !== undefined) return new DatabaseRefused(`${what} ${reason}`, { cause: error });
+  if (!(error instanceof DatabaseUnavailable)) return error;
+  return new DatabaseUnavailable(`${what}: ${error.message}`, { cause: error });
+}
+
 /** Why a database cannot be worked with until somebody changes something, as the end of a sentence about it. */
-export function refusal(error: unknown): string | undefined {
+function refusal(error: unknown): string | undefined {
   const code = sqlState(error);
   // Who we are, what there is, and what we may do with it.
   if (code !== undefined && /^(28|3D|3F|42)/.test(code))

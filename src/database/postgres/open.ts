@@ -1,10 +1,9 @@
 import type { DatabaseOptions, Engine } from '../engine.ts';
-import { DatabaseRefused, DatabaseUnavailable } from '../errors.ts';
 import { loadMigrations, migrationsFolder } from '../migrations.ts';
 import { type Address, describeAddress } from './address.ts';
 import { PostgresConnection } from './connection.ts';
 import { PostgresEngine } from './engine.ts';
-import { refusal } from './failures.ts';
+import { failureOf } from './failures.ts';
 import { findConstraints, migrate } from './migrate.ts';
 import { Pool } from './pool.ts';
 import { StatementNames } from './statement-names.ts';
@@ -34,13 +33,6 @@ export async function openPostgres<Tables>(
       await connection.close();
     }
   } catch (error) {
-    const cause = error instanceof DatabaseUnavailable ? error.cause : error;
-    const reason = error instanceof DatabaseRefused ? error.message : refusal(cause);
-    if (reason !== undefined)
-      throw new DatabaseRefused(`the database ${describeAddress(address)} ${reason}`, { cause: error });
-    if (!(error instanceof DatabaseUnavailable)) throw error;
-    throw new DatabaseUnavailable(`the database ${describeAddress(address)}: ${error.message}`, {
-      cause: error,
-    });
+    throw failureOf(`the database ${describeAddress(address)}`, error);
   }
 }

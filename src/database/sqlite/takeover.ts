@@ -51,7 +51,7 @@ export function takePlace(draft: Draft, path: string, keptAs?: string): boolean 
  * A connection beside which there is no other: this file system of SQLite's locks the whole file from the first look
  * on, whatever is in it. https://sqlite.org/vfs.html
  */
-function holdAlone(path: string): DatabaseSync {
+export function holdAlone(path: string): DatabaseSync {
   // A file that cannot be written would be opened for reading only, and shared.
   accessSync(path, constants.W_OK);
   const url = pathToFileURL(path);

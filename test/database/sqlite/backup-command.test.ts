@@ -27,6 +27,7 @@ import { fingerprint } from './support.ts';
 
 const settings = { NODE_ENV: 'test', BCRYPT_COST: '4' };
 const password = 'a very good passphrase';
+const server = 'postgres://plinth:hunter2@localhost/plinth';
 
 test('what a running service had at the backup is there again after the restore, sessions and keys included', async t => {
   const folder = temporaryFolder(t);
@@ -92,6 +93,8 @@ const refusals: readonly (readonly [
   ['a backup in a folder that is not there', ['backup', 'nowhere/b.db'], /ENOENT.*nowhere/],
   ['a backup of nothing', ['backup', 'b.db'], /other\.db is not there$/, undefined, 'sqlite:other.db'],
   ['a backup of memory', ['backup', 'b.db'], /in memory ends with its service/, undefined, 'sqlite::memory:'],
+  ['a backup of PostgreSQL', ['backup', 'b.db'], /of PostgreSQL, pg_dump .*--file=b\.db/, undefined, server],
+  ['a restore into PostgreSQL', ['restore', 'backup.db'], /of PostgreSQL, pg_restore/, undefined, server],
   ['a restore from nothing', ['restore', '--force', 'b.db'], /^the backup b\.db is not there$/],
   [
     'a restore in the place of a database',
@@ -207,7 +210,11 @@ async function run(
   process.chdir(folder);
   try {
     await command.run(words, {
-      config: () => testConfig({ DATABASE_URL: url }),
+      config: () =>
+        testConfig({
+          DATABASE_URL: url,
+          ...(url === server && { SECRET: testSecret.toString('base64url') }),
+        }),
       clock: () => new Date(),
       write: line => void lines.push(line),
       terminal: { ...terminal },
