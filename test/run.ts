@@ -12,7 +12,10 @@ import { type EngineName, enginesOf, testFiles } from './helpers/suites.ts';
 const [first = '', ...rest] = process.argv.slice(2);
 const only = first === 'sqlite' || first === 'postgres' ? first : undefined;
 const named = only ? rest : process.argv.slice(2);
-const files = named.length > 0 ? named : testFiles();
+const all = testFiles();
+const unknown = named.filter(file => !all.includes(file));
+if (unknown.length > 0) throw new Error(`there is no test ${unknown.join(', ')}`);
+const files = named.length > 0 ? named : all;
 
 /** One more than there are cores, because some wait; and no more than the server has connections for. */
 const atOnce = Math.min(availableParallelism() + 1, 8);

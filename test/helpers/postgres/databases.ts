@@ -59,6 +59,7 @@ async function create(from: string): Promise<string> {
 async function makeTemplate(): Promise<string> {
   const name = 'plinth_template';
   const client = await admin();
+  // Released at the latest with the connection.
   await client.query('select pg_advisory_lock(1)');
   const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
   if (rowCount === 0) {
@@ -86,12 +87,17 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-// Not forced: a connection that a test has left open keeps its database from being dropped, and so fails the file.
-if (onPostgres) after(dropAll);
+/** Scripts load this too, and are no tests. */
+if (process.argv[1]?.endsWith('.test.ts')) after(dropAll);
 
+/** A connection that a test has left open keeps its database from being dropped for five seconds, and then fails the file. */
 async function dropAll(): Promise<void> {
   if (!administrator) return;
   const client = await administrator;
-  for (const name of made) await client.query(`drop database ${name}`);
-  await client.end();
+  try {
+    for (const name of made) await client.query(`drop database ${name}`);
+  } finally {
+    for (const name of made) await client.query(`drop database if exists ${name} with (force)`);
+    await client.end();
+  }
 }
