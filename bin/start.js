@@ -11,8 +11,10 @@ if (major < 26) {
   );
   process.exitCode = 1;
 } else {
-  // It serves, or with the word "command" before everything else it is the operator's tool.
-  const entry = process.argv[2] === 'command' ? '../src/cli.ts' : '../src/main.ts';
+  // It serves. With the word "confined" it first takes away from itself what it does not need, and with "command" it is
+  // the operator's tool.
+  const entries = { command: '../src/cli.ts', confined: '../src/confine.ts' };
+  const entry = entries[process.argv[2]] ?? '../src/main.ts';
   // What is compiled once is kept where npm keeps what can be made again; where that cannot be written it works without.
   module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/plinth', import.meta.url)));
   import(entry).then(tidyUp, error => {
@@ -25,7 +27,19 @@ if (major < 26) {
 /** Loading leaves as much memory behind as the service itself needs, and V8 would not give it back without need. */
 function tidyUp() {
   module.flushCompileCache();
+  giveUp();
   v8.setFlagsFromString('--expose-gc');
   vm.runInNewContext('gc')({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   v8.setFlagsFromString('--no-expose-gc');
+}
+
+/** What `src/confine.ts` allowed for the start alone: SQLite has its files open by then, and goes its own ways to them. */
+function giveUp() {
+  const flags = process.execArgv.slice(process.execArgv.indexOf('--permission') + 1);
+  for (const flag of flags) {
+    const [, path] = /^--allow-fs-write=(.*)$/.exec(flag) ?? [];
+    if (path === undefined) continue;
+    process.permission?.drop?.('fs.write', path);
+    process.permission?.drop?.('fs.read', path);
+  }
 }

@@ -54,6 +54,8 @@ export async function startService(config: Config): Promise<Service> {
     migrate: config.migrate,
     connections: config.databasePool,
     onFatal: cause => record('disk_failed', { err: cause }),
+    // Node's permission model forbids a program to sync a file.
+    syncsAlone: process.permission !== undefined,
   });
   closing.defer(() => database.close());
   await claimDatabase(database, vault);

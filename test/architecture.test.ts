@@ -28,7 +28,7 @@ const foundations = [
 
 /** Who may not import whom, and why. `from` and `to` are tried on paths from `src`. */
 const rules: readonly { why: string; from: RegExp; to: RegExp; types?: boolean }[] = [
-  { why: 'nobody imports the entry points', from: /./, to: /^(main|cli)\.ts$/ },
+  { why: 'nobody imports the entry points', from: /./, to: /^(main|cli|confine)\.ts$/ },
   { why: 'only the entry point starts the service', from: /^(?!main\.ts)/, to: /^service\.ts$/ },
   { why: 'only the service builds the app', from: /^(?!service\.ts)/, to: /^app\.ts$/ },
   {

@@ -56,6 +56,11 @@ export interface DatabaseOptions {
   readonly onFatal?: (cause: unknown) => void;
   /** SQLite. Makes what was written to the open file durable. */
   readonly sync?: (fd: number) => Promise<void>;
+  /**
+   * SQLite. It syncs each commit by itself, while everybody waits: for where this program may not. The file has to be
+   * there.
+   */
+  readonly syncsAlone?: boolean;
   /** PostgreSQL. Connections at most; 10 where it is not given. */
   readonly connections?: number;
   /** PostgreSQL. Whether prepared reads of one moment are sent together. They are unless this is false. */

@@ -12,7 +12,15 @@ export const power: Experiment = {
   },
   run: async (_, plan) => {
     const crashes = plan.rounds ?? (plan.scale === 'full' ? 300 : 20);
-    return both(traced('trace-power-loss.ts', [crashes, plan.seed]), traced('trace-sync.ts', []));
+    const traces = [
+      traced('trace-power-loss.ts', [crashes, plan.seed]),
+      traced('trace-sync.ts', []),
+      traced('trace-sync.ts', ['alone']),
+    ];
+    return {
+      findings: traces.flatMap(({ findings }) => findings),
+      figures: Object.assign({}, ...traces.map(({ figures }) => figures)),
+    };
   },
   // The trace has its control in itself, a disk that ignores every sync: without a loss it fails.
   control: async (_, plan: Plan) => {
@@ -23,7 +31,7 @@ export const power: Experiment = {
 };
 
 /** Runs one of the traces; what it says is its figures. */
-function traced(file: string, words: readonly number[]): Observed {
+function traced(file: string, words: readonly (number | string)[]): Observed {
   const path = fileURLToPath(new URL(`../database/sqlite/${file}`, import.meta.url));
   const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...words.map(String)], {
     encoding: 'utf8',
@@ -36,12 +44,5 @@ function traced(file: string, words: readonly number[]): Observed {
   return {
     findings: status === 0 ? [] : [`${file} ended with ${status}: ${stderr.trim().split('\n')[0]}`],
     figures: Object.fromEntries(lines.map(line => [line, ''])),
-  };
-}
-
-function both(one: Observed, other: Observed): Observed {
-  return {
-    findings: [...one.findings, ...other.findings],
-    figures: { ...one.figures, ...other.figures },
   };
 }

@@ -20,6 +20,10 @@ export interface Start {
   readonly entry?: string;
   /** What starts the program, such as `unshare` with its options. */
   readonly under?: readonly string[];
+  /** For Node. */
+  readonly flags?: readonly string[];
+  /** For the program. */
+  readonly words?: readonly string[];
 }
 
 /** The service as a process of its own, as `npm start` runs it, in a folder of the caller. */
@@ -38,11 +42,11 @@ export class ServiceProcess {
     t: Scope,
     folder: string,
     settings: Readonly<Record<string, string>> = {},
-    { entry = `${root}bin/start.js`, under = [] }: Start = {},
+    { entry = `${root}bin/start.js`, under = [], flags = [], words = [] }: Start = {},
   ) {
     this.#folder = folder;
-    const [command = '', ...words] = [...under, process.execPath, entry];
-    this.child = spawn(command, words, {
+    const [command = '', ...rest] = [...under, process.execPath, ...flags, entry, ...words];
+    this.child = spawn(command, rest, {
       cwd: folder,
       env: {
         PATH: process.env['PATH'] ?? '',

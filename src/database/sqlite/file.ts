@@ -38,13 +38,14 @@ export async function openFile(
   writer.exec('pragma synchronous = full');
   await migrate(writer, migrations, world);
   // From here commits are made durable by `WalSync`, and SQLite syncs where its log starts anew and is copied back.
-  writer.exec('pragma synchronous = normal; pragma wal_autocheckpoint = 0');
+  if (!options.syncsAlone) writer.exec('pragma synchronous = normal');
+  writer.exec('pragma wal_autocheckpoint = 0');
   const reader = opened.use(new DatabaseSync(path, { readOnly: true, timeout: 0 }));
   // The log exists since the migration, and SQLite deletes it only when the last connection closes: ours stay open.
   const log = opened.adopt(openSync(`${path}-wal`, 'r+'), closeSync);
-  syncFolders(dirname(path), dirname(path));
+  if (!options.syncsAlone) syncFolders(dirname(path), dirname(path));
 
-  const sync = options.sync ?? promisify(fdatasync);
+  const sync = options.syncsAlone ? async () => {} : (options.sync ?? promisify(fdatasync));
   const disk = new WalSync(() => sync(log), options.onFatal ?? (() => {}));
   const mutex = new Mutex();
   const checkpointer = new Checkpointer(path, writer, mutex, disk);

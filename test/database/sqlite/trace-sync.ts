@@ -1,7 +1,8 @@
 /**
  * Shows with `strace` what a real process asks the kernel for around one acknowledged write, in order:
  * `node test/database/sqlite/trace-sync.ts`. Fails unless a sync of the log that began after the commit's last write to it has
- * ended before the answer is written. Not part of the suite: `strace` is not everywhere.
+ * ended before the answer is written. `node test/database/sqlite/trace-sync.ts alone` shows it where SQLite syncs by itself,
+ * as it does in a confined service. Not part of the suite: `strace` is not everywhere.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,11 +11,12 @@ import { join } from 'node:path';
 
 const folder = mkdtempSync(join(tmpdir(), 'plinth-trace-'));
 const log = join(folder, 'trace');
+const alone = process.argv[2] === 'alone';
 const script = `
   import { writeSync } from 'node:fs';
   import { openDatabase } from '${new URL('../../../src/database.ts', import.meta.url)}';
   import { insertUser } from '${new URL('../support.ts', import.meta.url)}';
-  const database = await openDatabase('sqlite:${join(folder, 'plinth.db')}');
+  const database = await openDatabase('sqlite:${join(folder, 'plinth.db')}', { syncsAlone: ${alone} });
   for (let n = 0; n < 20; n++) {
     writeSync(1, 'asked\\n');
     await insertUser(database, 'ada' + n);
@@ -40,11 +42,11 @@ for (const line of lines) {
     checked = Math.max(checked, 0);
   } else if (/pwrite64\(\d+<[^>]*-wal>/.test(line)) {
     [written, durable, syncing] = [true, false, new Map()];
-  } else if (/fdatasync\(\d+<[^>]*-wal>/.test(line) && line.includes('<unfinished')) {
+  } else if (/f(data)?sync\(\d+<[^>]*-wal>/.test(line) && line.includes('<unfinished')) {
     syncing.set(thread, written);
-  } else if (/fdatasync\(\d+<[^>]*-wal>.*= 0/.test(line)) {
+  } else if (/f(data)?sync\(\d+<[^>]*-wal>.*= 0/.test(line)) {
     durable = written;
-  } else if (/fdatasync resumed.*= 0/.test(line)) {
+  } else if (/f(data)?sync resumed.*= 0/.test(line)) {
     durable ||= syncing.get(thread) === true;
   } else if (line.includes('"answered')) {
     if (!written || !durable) throw new Error(`answered before the sync: ${line}`);
