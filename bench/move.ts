@@ -99,7 +99,8 @@ async function move(from: string, to: string): Promise<{ seconds: number; memory
   const [code] = await once(child, 'exit');
   clearInterval(looking);
   if (code !== 0) throw new Error(`the move ended with ${code}`);
-  return { seconds: (performance.now() - began) / 1000, memory_mb: Math.round(memory) };
+  const seconds = Math.round((performance.now() - began) / 100) / 10;
+  return { seconds, memory_mb: Math.round(memory) };
 }
 
 /** Megabytes, of a process on Linux that may have ended. */

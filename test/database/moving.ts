@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { move, openSource, openTarget } from '../../src/commands/move.ts';
+import type { Terminal } from '../../src/commands/progress.ts';
 import { type MovedTable, moveRows } from '../../src/database/move.ts';
 import { type Database, openDatabase } from '../../src/database.ts';
 import { claimDatabase } from '../../src/instance.ts';
@@ -102,12 +103,20 @@ export async function contentsOf(url: string): Promise<Record<string, unknown[]>
 
 /** The operator's command in this process; the lines that it answers. */
 export async function moving(...words: readonly string[]): Promise<string[]> {
+  return await movingWith({}, words);
+}
+
+export async function movingWith(
+  settings: Readonly<Record<string, string>>,
+  words: readonly string[],
+  terminal: Terminal = { write: assert.fail },
+): Promise<string[]> {
   const lines: string[] = [];
   await move.run(words, {
-    config: () => testConfig({ SECRET: testSecret.toString('base64url') }),
+    config: () => testConfig({ SECRET: testSecret.toString('base64url'), ...settings }),
     clock: () => new Date(),
     write: line => void lines.push(line),
-    terminal: { write: assert.fail },
+    terminal,
   });
   return lines;
 }

@@ -7,7 +7,7 @@ import { openDatabase, type Transaction } from '../../../src/database.ts';
 import { withDatabase } from '../../helpers/database.ts';
 import { dump, emptyDatabase, migratedDatabase } from '../../helpers/postgres/databases.ts';
 import { migrationsWith } from '../first-version.ts';
-import { contentsOf, fill, moveAll, moving, newFile, pathOf } from '../moving.ts';
+import { contentsOf, fill, moveAll, moving, movingWith, newFile, pathOf } from '../moving.ts';
 import { user } from '../support.ts';
 import { onServer, person } from './on-server.ts';
 
@@ -122,6 +122,12 @@ const refusals: readonly (readonly [what: string, says: RegExp, prepare: (state:
       ({ from }) => change(from, tx => tx.updateTable('instance').set({ value: 'x' })),
     ],
     [
+      'what is here is older than the program',
+      /lacks the migration 0002_rotation.*plinth -- migrate/,
+      ({ from }) =>
+        change(from, tx => ({ execute: () => sql`delete from migrations where name > '0002'`.execute(tx) })),
+    ],
+    [
       'nothing is here',
       /nothing\.db is not there$/,
       async state => {
@@ -152,6 +158,54 @@ test('a file that is there is not written to, and one on the way is nowhere', as
   await assert.rejects(moveAll(from, to, {}, { signal }), /^Error: interrupted$/);
   assert.deepEqual(readdirSync(dirname(pathOf(to))), []);
   await moving('--from', from, '--to', to);
+});
+
+test('the one of --from and --to that is not given is that of the settings', async t => {
+  const [first, second, third] = [newFile(t), await emptyDatabase(), newFile(t)];
+  await fill(first, 20);
+  await movingWith({ DATABASE_URL: second }, ['--from', first]);
+  await movingWith({ DATABASE_URL: second }, ['--to', third]);
+  assert.deepEqual(await contentsOf(third), await contentsOf(first));
+});
+
+const wrong: readonly (readonly [words: string, says: RegExp])[] = [
+  ['', /^--to is missing$/],
+  ['--to', /--to/],
+  ['--to sqlite:data/plinth.db', /^--from and --to have to be two databases$/],
+  ['--to sqlite:./data/../data/plinth.db', /^--from and --to have to be two databases$/],
+  ['--to sqlite::memory:', /^a database is sqlite:PATH or postgres:/],
+  ['--to mysql://u:hunter2@localhost/x', /^a database is sqlite:PATH or postgres:/],
+  ['--from x --to sqlite:y', /^a database is sqlite:PATH or postgres:/],
+  ['sqlite:y', /^what is sqlite:y\?$/],
+];
+
+test('what is no two databases is a fault of the command line', async () => {
+  for (const [line, message] of wrong) {
+    const words = line === '' ? [] : line.split(' ');
+    await assert.rejects(moving(...words), { name: 'UsageFault', message }, line);
+  }
+});
+
+test('progress is drawn on a terminal, and Ctrl-C there leaves nothing', async t => {
+  const [from, to] = [newFile(t), await emptyDatabase()];
+  await fill(from, 1500);
+  let drawn = '';
+  const terminal = (interrupt: boolean) => ({
+    isTTY: true,
+    write(text: string) {
+      drawn += text;
+      if (interrupt && text.includes('copying users')) process.emit('SIGINT', 'SIGINT');
+    },
+  });
+  const interrupted = movingWith({}, ['--from', from, '--to', to], terminal(true));
+  await assert.rejects(interrupted, {
+    name: 'CommandRefused',
+    message: /^interrupted; nothing was changed$/,
+  });
+  assert.deepEqual((await contentsOf(to))['users'], []);
+  await movingWith({}, ['--from', from, '--to', to], terminal(false));
+  assert.match(drawn, /copying users +\[#{26}\.{14}\] +66 %/);
+  assert.match(drawn, /checking sessions +\[#{40}\] 100 %/);
 });
 
 test('a role without rights to change the schema can move into a database that was migrated', async t => {
