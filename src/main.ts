@@ -11,6 +11,9 @@ const exTemporary = 75;
 /** Milliseconds after the drain by which a stop is over, whatever hangs: requests, hashes and the database have less. */
 const patience = 30_000;
 
+// Whoever read it is gone: no reason to stop serving.
+process.stderr.on('error', () => undefined);
+
 try {
   const [option = '', ...others] = process.argv.slice(2);
   if (!['', '--dev'].includes(option) || others.length > 0) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import type { Client } from '../helpers/client.ts';
+import { Client } from '../helpers/client.ts';
 import { serviceFolder } from '../helpers/database.ts';
 import { ServiceProcess } from '../helpers/process.ts';
 
@@ -55,3 +55,15 @@ async function ask(socket: ReturnType<typeof connect>, path: string): Promise<st
   const [text] = await once(socket, 'data');
   return text;
 }
+
+test('nobody has to read what it writes: with its outputs closed it serves and ends as ever', async t => {
+  const service = new ServiceProcess(t, await serviceFolder(t));
+  // Before it has written anything to it.
+  service.child.stderr.destroy();
+  const address = /"address":"([^"]+)"/;
+  while (!address.test(service.stdout)) await once(service.child.stdout, 'data');
+  const client = new Client(address.exec(service.stdout)?.[1] ?? '');
+  service.child.stdout.destroy();
+  for (let i = 0; i < 500; i++) assert.equal((await client.get('/health/live')).status, 200);
+  assert.equal((await service.stop('SIGINT')).code, 0);
+});
