@@ -13,18 +13,21 @@ export function checkSecret(facts: ReadonlyMap<string, string>, vault: Vault): s
 
 /** Marks a new database as made with this secret. Throws `DatabaseRefused` when another node was first, with another. */
 export async function claimDatabase(database: Database, vault: Vault): Promise<void> {
-  if (await findFingerprint(database.db)) return;
-  const own = { name, value: vault.fingerprint };
+  const found = (await findFingerprint(database.db)) ?? (await insertFingerprint(database, vault));
+  const objection = checkSecret(new Map([[name, found]]), vault);
+  if (objection !== undefined) throw new DatabaseRefused(`the database ${objection}`);
+}
+
+/** The one that is there then: of many nodes one is first. */
+async function insertFingerprint(database: Database, { fingerprint }: Vault): Promise<string> {
   await database.statement(tx =>
     tx
       .insertInto('instance')
-      .values(own)
+      .values({ name, value: fingerprint })
       .onConflict(conflict => conflict.column('name').doNothing())
       .execute(),
   );
-  const found = await findFingerprint(database.db);
-  const objection = checkSecret(new Map(found ? [[name, found]] : []), vault);
-  if (objection !== undefined) throw new DatabaseRefused(`the database ${objection}`);
+  return (await findFingerprint(database.db)) ?? fingerprint;
 }
 
 /** Marks a database as belonging to the new secret alone, when nothing in it is sealed with the old one any more. */

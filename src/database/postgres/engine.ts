@@ -9,7 +9,7 @@ import { isTransient } from './failures.ts';
 import { inTransaction, lockName } from './in-transaction.ts';
 import type { Pool } from './pool.ts';
 import { readTogether } from './read-together.ts';
-import { Lease, Turn } from './turn.ts';
+import { Lease, patience, Turn } from './turn.ts';
 
 interface Parts {
   readonly pool: Pool;
@@ -46,7 +46,7 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
   }
 
   async transaction<T>(work: Work<Tables, T>): Promise<T> {
-    return await this.#attempt(connection => inTransaction(connection, work));
+    return await this.#attempt(connection => inTransaction(connection, work), patience.transaction);
   }
 
   async statement<T>(work: Work<Tables, T>): Promise<T> {
@@ -79,7 +79,10 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
   }
 
   /** Once, or more often where nothing was done and another attempt may do better. */
-  async #attempt<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+  async #attempt<T>(
+    work: (connection: PostgresConnection) => Promise<T>,
+    limit = patience.statement,
+  ): Promise<T> {
     if (this.#closed) throw new DatabaseUnavailable('the database is closing');
     const turn = new Turn(this.#pool);
     const running = turn.run(async () => {
@@ -91,7 +94,7 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
         }
         await delay(2 ** attempt * (0.5 + this.#random()));
       }
-    });
+    }, limit);
     this.#running.add(running);
     try {
       return await running;

@@ -8,8 +8,11 @@ import { findConstraints, migrate } from './migrate.ts';
 import { Pool } from './pool.ts';
 import { StatementNames } from './statement-names.ts';
 
-/** Milliseconds; all shorter than what one caller waits, but for the one that is there if that caller is gone. */
-const limits = { statement: 5000, lock: 2000, idle: 5000 };
+/**
+ * Milliseconds. Whoever waits for a lock is told by the server, before the connection counts as one that hangs; after the
+ * server's own look for deadlocks, which takes a second. The others are for what a node that is gone has left behind.
+ */
+const limits = { statement: 5000, lock: 1500, idle: 5000 };
 const defaultConnections = 10;
 
 export async function openPostgres<Tables>(

@@ -4,10 +4,10 @@ import type { PostgresConnection } from './connection.ts';
 import type { Pool } from './pool.ts';
 
 /**
- * Milliseconds after which one caller is told that the database does not answer: less than the three seconds in which a
- * request has to end, more than the two that the server lets a statement wait for a lock.
+ * Milliseconds after which one caller is told that the database does not answer. A request that reads, and then changes
+ * something, ends within three seconds by these, however slow the database is.
  */
-export const patience = 2500;
+export const patience = { statement: 1200, transaction: 1700 };
 
 /** What one caller does with the database, within the time that one caller waits. */
 export class Turn {
@@ -25,7 +25,7 @@ export class Turn {
   }
 
   /** Rejects in time, whatever `work` does; a connection on which something hangs is not used again. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>, patience: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const error = new DatabaseUnavailable('the database did not answer in time');

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { DatabaseUnavailable, openDatabase } from '../../../src/database.ts';
+import { startApp } from '../../helpers/app.ts';
+import { migratedDatabase } from '../../helpers/postgres/databases.ts';
+import { startProxy, type Way } from '../../helpers/postgres/proxy.ts';
+import { insertUser, names, user } from '../support.ts';
+
+type Test = Parameters<typeof startProxy>[0];
+
+/** A service whose way to its database can be made a bad one. */
+async function startBehindProxy(t: Test) {
+  const direct = await migratedDatabase();
+  const proxy = await startProxy(t, direct);
+  const database = await openDatabase(proxy.url);
+  t.after(() => database.close());
+  const app = await startApp(t, { database });
+  return { app, database, direct, proxy, person: await app.person() };
+}
+
+/** What came of it, and after how many milliseconds. */
+async function timed<T>(work: Promise<T>): Promise<readonly [T, number]> {
+  const start = performance.now();
+  const result = await work;
+  return [result, performance.now() - start];
+}
+
+const faults: readonly (readonly [fault: string, make: (proxy: Way) => unknown, status: number[]])[] = [
+  ['no server', proxy => proxy.close(), [503]],
+  ['a black hole', proxy => proxy.blackHole(), [503]],
+  ['five seconds slow', proxy => proxy.slow(5000), [503]],
+  ['half a second slow', proxy => proxy.slow(250), [200, 201, 204, 503]],
+];
+
+for (const [fault, make, statuses] of faults) {
+  test(`${fault}: every request ends within three seconds, and where it fails it says when to try again`, async t => {
+    const { app, proxy, person } = await startBehindProxy(t);
+    const { email, password, token } = person;
+    const { body: pair } = await app.post('/login', { email, password });
+    await make(proxy);
+    const answers = await Promise.all(
+      [
+        app.get('/me', { token }),
+        app.request('PATCH', '/me', { token, json: { name: 'Ada' } }),
+        app.post('/login', { email, password }),
+        app.post('/users', { email: 'new@example.com', password }),
+        app.post('/refresh', { refresh_token: pair.refresh_token }),
+        app.request('DELETE', '/me/sessions', { token }),
+      ].map(timed),
+    );
+    const live = await app.get('/health/live');
+    const [ready, readyAfter] = await timed(app.get('/health/ready'));
+    for (const [{ status, body, headers }, after] of answers) {
+      assert.ok(statuses.includes(status), `${status}`);
+      assert.ok(after < 3000, `it took ${after} ms`);
+      if (status === 503) assert.deepEqual([body.code, headers.get('retry-after')], ['unavailable', '1']);
+    }
+    assert.equal(live.status, 200);
+    if (!statuses.includes(200)) assert.equal(ready.status, 503);
+    assert.ok(readyAfter < 2000);
+  });
+}
+
+test('after a black hole the first good answer comes within two seconds, and no connection of it is used again', async t => {
+  const { app, proxy, person } = await startBehindProxy(t);
+  const ask = () => app.get('/me', person);
+  await Promise.all(Array.from({ length: 20 }, ask));
+  proxy.blackHole();
+  for (const { status } of await Promise.all(Array.from({ length: 20 }, ask))) assert.equal(status, 503);
+  proxy.heal();
+  const start = performance.now();
+  while ((await ask()).status !== 200) assert.ok(performance.now() - start < 2000);
+  for (const { status } of await Promise.all(Array.from({ length: 20 }, ask))) assert.equal(status, 200);
+  assert.ok(proxy.connections() <= 10, `${proxy.connections()} connections`);
+});
+
+test('connections that are cut while they rest are replaced before anybody meets them', async t => {
+  const { app, proxy, person } = await startBehindProxy(t);
+  for (let round = 0; round < 5; round++) {
+    proxy.cut();
+    while (proxy.connections() > 0) await delay(1);
+    await delay(10);
+    assert.equal((await app.get('/me', person)).status, 200);
+  }
+});
+
+test('a commit whose answer is lost is neither a success nor a failure, and repeating it gives the one result', async t => {
+  const { database, proxy } = await startBehindProxy(t);
+  const ada = user('ada');
+  proxy.cutAnswerTo('commit\0');
+  const unknown = database.transaction(tx => tx.insertInto('users').values(ada).execute());
+  await assert.rejects(unknown, DatabaseUnavailable);
+  // It was committed: the server had heard it.
+  assert.ok((await names(database)).includes('ada'));
+  await assert.rejects(insertUser(database, 'ada'), /users\.email_canonical/);
+});
+
+test('a statement that hangs in the server is left alone by it, and its connection is not used again', async t => {
+  const { database, direct } = await startBehindProxy(t);
+  const [, after] = await timed(
+    assert.rejects(
+      database.transaction(tx => sql`select pg_sleep(60)`.execute(tx)),
+      DatabaseUnavailable,
+    ),
+  );
+  assert.ok(after < 2000);
+  const watcher = await openDatabase(direct);
+  t.after(() => watcher.close());
+  const sleeping = async (): Promise<number> => {
+    const activity = sql<{ n: number }>`(select count(*) as n from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep%' and state = 'active')`;
+    const [{ n } = { n: -1 }] = await watcher.db.selectFrom(activity.as('a')).select('n').execute();
+    return n;
+  };
+  const start = performance.now();
+  while ((await sleeping()) > 0) {
+    assert.ok(performance.now() - start < 6000);
+    await delay(100);
+  }
+});
+
+test('a mistake in the SQL is no 503', async t => {
+  const { database } = await startBehindProxy(t);
+  const mistake = database.db.selectNoFrom(sql`1 / 0`.as('x')).execute();
+  await assert.rejects(
+    mistake,
+    error => !(error instanceof DatabaseUnavailable) && /division by zero/.test(String(error)),
+  );
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import pg from 'pg';
+import { DatabaseRefused, openDatabase } from '../../../src/database.ts';
+import { claimDatabase } from '../../../src/instance.ts';
+import { createVault } from '../../../src/vault.ts';
+import { startApp, testSecret } from '../../helpers/app.ts';
+import { emptyDatabase, migratedDatabase } from '../../helpers/postgres/databases.ts';
+import { insertUser, names } from '../support.ts';
+
+/** As the superuser, beside the engine. */
+async function directly(url: string, ...statements: string[]): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    let rows: Record<string, unknown>[] = [];
+    for (const statement of statements) rows = (await client.query(statement)).rows;
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+test('ten nodes start at once on an empty database: it is migrated once, and all serve', async t => {
+  const url = await emptyDatabase();
+  const nodes = await Promise.all(Array.from({ length: 10 }, () => openDatabase(url)));
+  t.after(() => Promise.all(nodes.map(node => node.close())));
+  await Promise.all(nodes.map((node, n) => insertUser(node, `ada${n}`)));
+  for (const node of nodes) assert.equal((await names(node)).length, 10);
+  const history = await directly(url, 'select name, applied_at from migrations');
+  assert.equal(new Set(history.map(({ name }) => name)).size, history.length);
+});
+
+test('of nodes with different secrets that start at once, those of one are refused', async t => {
+  const url = await emptyDatabase();
+  const other = createVault(Buffer.from(testSecret).reverse());
+  const vaults = Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? createVault(testSecret) : other));
+  const claims = await Promise.allSettled(
+    vaults.map(async vault => {
+      const database = await openDatabase(url);
+      t.after(() => database.close());
+      await claimDatabase(database, vault);
+      return vault.fingerprint;
+    }),
+  );
+  const claimed = claims.filter(claim => claim.status === 'fulfilled').map(({ value }) => value);
+  assert.equal(claimed.length, 4);
+  assert.equal(new Set(claimed).size, 1);
+  for (const claim of claims)
+    if (claim.status === 'rejected') assert.match(String(claim.reason), /was made with another secret/);
+});
+
+test('a user who may not change the schema serves everything, and migrates nothing', async t => {
+  const own = await migratedDatabase();
+  const role = `clerk_${crypto.randomUUID().replaceAll('-', '')}`;
+  await directly(
+    own,
+    `create role ${role} login password 'clerk'`,
+    `grant select, insert, update, delete on all tables in schema public to ${role}`,
+  );
+  const url = Object.assign(new URL(own), { username: role, password: 'clerk' });
+  const database = await openDatabase(url.href, { migrate: false });
+  t.after(async () => {
+    await database.close();
+    await directly(own, `drop owned by ${role}`, `drop role ${role}`);
+  });
+  const app = await startApp(t, { database });
+  const { email, password, token } = await app.person();
+  const { body: pair } = await app.post('/login', { email, password });
+  const answers = [
+    await app.get('/me', { token }),
+    await app.request('PATCH', '/me', { token, json: { name: 'Ada' } }),
+    await app.post('/refresh', { refresh_token: pair.refresh_token }),
+    await app.request('PUT', '/me/password', {
+      token,
+      json: { current_password: password, new_password: 'another good passphrase' },
+    }),
+    await app.request('DELETE', '/me/sessions', { token }),
+    await app.post('/me/deletion', { password: 'another good passphrase' }, { token }),
+  ];
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 204, 204, 204],
+  );
+  const empty = Object.assign(new URL(await emptyDatabase()), { username: role, password: 'clerk' });
+  await assert.rejects(openDatabase(empty.href), /permission denied for schema public/);
+});
+
+test('MIGRATE=off refuses a database that lacks a migration, and changes nothing', async () => {
+  const url = await emptyDatabase();
+  await assert.rejects(openDatabase(url, { migrate: false }), error => {
+    assert.ok(error instanceof DatabaseRefused);
+    assert.match(
+      error.message,
+      /lacks the migration 0001_accounts, and MIGRATE is off: .* plinth -- migrate/,
+    );
+    return true;
+  });
+  assert.deepEqual(await directly(url, "select from pg_tables where schemaname = 'public'"), []);
+});
+
+for (const { what, statements, reason } of [
+  {
+    what: 'a schema with tables of somebody else',
+    statements: ['create table orders (id int)'],
+    reason: /is not a Plinth database: its schema public has the table orders$/,
+  },
+  {
+    what: 'another history in a table of the same name',
+    statements: ['create table migrations (id int)', 'create table instance (id int)'],
+    reason: /cannot be worked with: column "name" does not exist$/,
+  },
+  {
+    what: 'no schema',
+    statements: ['drop schema public'],
+    reason: /has no schema that this user may use$/,
+  },
+]) {
+  test(`refused, and not touched: ${what}`, async () => {
+    const url = await emptyDatabase();
+    await directly(url, ...statements);
+    const tables = "select tablename from pg_tables where schemaname = 'public' order by 1";
+    const before = await directly(url, tables);
+    await assert.rejects(openDatabase(url), error => {
+      assert.ok(error instanceof DatabaseRefused);
+      assert.match(error.message, /^the database test_\w+ at 127\.0\.0\.1:\d+ /);
+      assert.match(error.message, reason);
+      return true;
+    });
+    assert.deepEqual(await directly(url, tables), before);
+  });
+}
+
+test('a newer schema, and a user or a database that is not there, are refused with the reason', async () => {
+  const url = await migratedDatabase();
+  await directly(url, "insert into migrations values ('9999_future', now())");
+  await assert.rejects(openDatabase(url), /is newer than this program: it has migration 9999_future/);
+  const absent = new URL(url);
+  absent.pathname = 'nowhere';
+  await assert.rejects(openDatabase(absent.href), DatabaseRefused);
+});
+
+test('tables that came with an extension are nobody’s', async t => {
+  const url = await emptyDatabase();
+  // As `create extension` does it; the programs of the tests bring none with tables.
+  await directly(
+    url,
+    'create table of_extension (id int)',
+    `insert into pg_depend select 'pg_class'::regclass, 'of_extension'::regclass, 0, 'pg_extension'::regclass, oid, 0, 'e'
+     from pg_extension where extname = 'plpgsql'`,
+  );
+  const database = await openDatabase(url);
+  t.after(() => database.close());
+  assert.deepEqual(await names(database), []);
+});

@@ -1,0 +1,98 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface Way {
+  /** The URL that was given, by way of the proxy. */
+  readonly url: string;
+  /** Connections that are open. */
+  readonly connections: () => number;
+  /** Milliseconds by which everything comes later, from now on. */
+  slow(milliseconds: number): void;
+  /** From now on nothing comes through in either direction, and nothing is closed; new connections are taken. */
+  blackHole(): void;
+  /** Lets new connections through again. Those that were made in the black hole stay in it. */
+  heal(): void;
+  /** Ends all connections at once. */
+  cut(): void;
+  /** Ends the connection on which the server's answer to a text has to come through next, in its stead. */
+  cutAnswerTo(text: string): void;
+  /** Refuses connections, and ends those that are there. */
+  close(): Promise<void>;
+}
+
+/** Stands between the service and its database, and can make it a bad way. Ends with the test. */
+export async function startProxy(t: TestContext, to: string): Promise<Way> {
+  const target = new URL(to);
+  const sockets = new Set<Socket>();
+  let wait = 0;
+  let open = true;
+  let cutAt: string | undefined;
+
+  const server = createServer(client => {
+    const upstream = connect(Number(target.port), target.hostname);
+    const way = { lost: !open, cut: false };
+    for (const [from, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('data', (chunk: Buffer) => void pass(chunk, from, other));
+      from.on('error', () => undefined);
+      from.on('close', () => {
+        sockets.delete(from);
+        if (open || from === client) other.destroy();
+      });
+    }
+
+    async function pass(chunk: Buffer, from: Socket, other: Socket): Promise<void> {
+      if (from === client && cutAt !== undefined && chunk.includes(cutAt)) {
+        cutAt = undefined;
+        way.cut = true;
+      } else if (way.cut && from === upstream) {
+        client.destroy();
+        upstream.destroy();
+        return;
+      }
+      if (wait > 0) await delay(wait);
+      way.lost ||= !open;
+      if (!way.lost) other.write(chunk);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    cut();
+    await closed;
+  };
+  t.after(close);
+  const url = new URL(to);
+  url.port = String(address.port);
+  return {
+    url: url.href,
+    connections: () => sockets.size / 2,
+    slow: milliseconds => {
+      wait = milliseconds;
+    },
+    blackHole: () => {
+      open = false;
+    },
+    heal: () => {
+      open = true;
+    },
+    cut,
+    cutAnswerTo: text => {
+      cutAt = text;
+    },
+    close,
+  };
+}
