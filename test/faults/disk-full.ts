@@ -36,7 +36,7 @@ export const diskFull: Experiment = {
 
 async function fillAgain(scope: Scope, plan: Plan, kind: Disk, start: Start): Promise<Observed> {
   const isFull = plan.scale === 'full';
-  const rounds = plan.rounds ?? (isFull ? 10 : 1);
+  const rounds = plan.rounds ?? (isFull ? 5 : 1);
   const folder = folderOf(scope);
   const under = onSmallDisk(folder, kind, kind === 'memory' ? 16 : 24);
   const node = new Node(scope, folder, undefined, { ...start, under });
@@ -51,7 +51,7 @@ async function fillAgain(scope: Scope, plan: Plan, kind: Disk, start: Start): Pr
   for (let round = 0; round < rounds; round++) {
     // New people each time, whose rows the database has to grow for.
     const people = Array.from(
-      { length: isFull ? 200 : 30 },
+      { length: isFull ? 100 : 30 },
       (_, n) =>
         new Person(
           `p${n}.${round}@example.com`,
@@ -78,11 +78,12 @@ async function fillAgain(scope: Scope, plan: Plan, kind: Disk, start: Start): Pr
     figures.slowest = Math.max(figures.slowest, performance.now() - freed);
     reading.abort();
     await reader;
-    for (const person of everybody) await settled(person);
+    await Promise.all(people.map(settled));
   }
   if (figures.refusals === 0) findings.push('no write was refused: the disk was not full');
   if (figures.slowest > recoveredWithin) findings.push('writes were refused after there was space again');
   if (statSync(join(disk, 'data/plinth.db')).size === 0) findings.push('the database is empty');
+  await Promise.all(everybody.map(settled));
   const code = await node.stop();
   if (code !== 0) findings.push(`the service ended with ${code}`);
 
