@@ -32,6 +32,8 @@ export interface Begun {
   end(isFree: boolean): void;
 }
 
+type InTurn = Taken & Pick<Begun, 'end'>;
+
 interface AttemptOptions {
   readonly database: Database;
   readonly limiter: Limiter;
@@ -64,7 +66,7 @@ export function createAttempts(options: AttemptOptions): Attempts {
       if (taken.refused) return taken;
       return {
         refused: false,
-        end: turns.begin(claims.map(({ key }) => key)),
+        end: taken.end,
         cancel: taken.giveBack,
         forgetSources: tx => deleteSources(tx, trier.account),
         async accept(tx) {
@@ -79,12 +81,30 @@ export function createAttempts(options: AttemptOptions): Attempts {
     },
   };
 
-  async function takeInTurn(claims: readonly Claim[]): Promise<Taken | Refusal> {
+  async function takeInTurn(claims: readonly Claim[]): Promise<InTurn | Refusal> {
     for (let tries = 1; ; tries++) {
-      const taken = await limiter.take(claims);
-      const turn = taken.refused && tries < maxTries ? turns.next(taken.key) : undefined;
+      const { givenBack } = turns;
+      const taken = await take(claims);
+      if (!taken.refused || tries === maxTries) return taken;
+      if (givenBack !== turns.givenBack) continue;
+      const turn = turns.next(taken.key);
       if (!turn) return taken;
       await turn;
+    }
+  }
+
+  async function take(claims: readonly Claim[]): Promise<InTurn | Refusal> {
+    let end: Begun['end'] = () => undefined;
+    try {
+      const taken = await limiter.take(claims, () => {
+        end = turns.begin(claims.map(({ key }) => key));
+      });
+      if (!taken.refused) return { ...taken, end };
+      end(false);
+      return taken;
+    } catch (error) {
+      end(false);
+      throw error;
     }
   }
 

@@ -23,9 +23,10 @@ export interface Claim {
 export interface Limiter {
   /**
    * Counts one for each claim, at most three of them, or for none. Whatever happens at the same time, on this node or
-   * on another, no more are counted than the limits allow. A policy without a limit is always kept.
+   * on another, no more are counted than the limits allow. A policy without a limit is always kept. `beforeCounting` is
+   * called when it has not been refused yet.
    */
-  take(claims: readonly Claim[]): Promise<Taken | Refusal>;
+  take(claims: readonly Claim[], beforeCounting?: () => void): Promise<Taken | Refusal>;
 }
 
 export interface Taken {
@@ -50,7 +51,7 @@ interface LimiterOptions {
 
 export function createLimiter({ database, clock }: LimiterOptions): Limiter {
   return {
-    async take(all) {
+    async take(all, beforeCounting = () => undefined) {
       const claims = all.filter(({ policy }) => policy.limit > 0);
       if (claims.length === 0) return { refused: false, giveBack: async () => undefined };
       // A flood of what is refused anyway is to write nothing.
@@ -58,7 +59,9 @@ export function createLimiter({ database, clock }: LimiterOptions): Limiter {
       const now = clock().getTime();
       const isFuture = [...seen.values()].some(entry => isAhead(entry, now));
       const refusal = isFuture ? undefined : refusalOf(claims, seen, now);
-      return refusal ?? (await database.transaction(tx => count(tx, claims)));
+      if (refusal) return refusal;
+      beforeCounting();
+      return await database.transaction(tx => count(tx, claims));
     },
   };
 

@@ -1,5 +1,5 @@
 /**
- * Attempts of this node that are counted and not yet decided, by what they are counted for. Where a limit is full of
+ * Attempts of this node that may be counted and are not yet decided, by what they are counted for. Where a limit is full of
  * these, the next one waits for its turn rather than being refused: they may all turn out to be right.
  */
 export interface Turns {
@@ -7,12 +7,19 @@ export interface Turns {
   begin(keys: readonly string[]): (isFree: boolean) => void;
   /** Resolves when it is worth to try again; undefined where nothing here is undecided. */
   next(key: string): Promise<void> | undefined;
+  /** How often something was given back. Where that was while a limit was looked at, it was looked at too soon. */
+  readonly givenBack: number;
 }
 
 export function createTurns(): Turns {
+  let givenBack = 0;
   const undecided = new Map<string, { count: number; readonly waiting: (() => void)[] }>();
 
   return {
+    get givenBack() {
+      return givenBack;
+    },
+
     begin(keys) {
       for (const key of keys) {
         const turn = undecided.get(key);
@@ -20,6 +27,7 @@ export function createTurns(): Turns {
         else undecided.set(key, { count: 1, waiting: [] });
       }
       return isFree => {
+        if (isFree) givenBack++;
         for (const key of keys) end(key, isFree);
       };
     },

@@ -288,13 +288,15 @@ test('where the engine would refuse, nothing is written', async t => {
   assert.deepEqual(rows, []);
 });
 
-test('right passwords by the hundred at once wait for their turn, and none is refused', async t => {
-  const app = await startApp(t, { settings: inMemory });
-  const person = await app.register();
-  const answers = await Promise.all(
-    Array.from({ length: 100 }, () => app.post('/login', { email: person.email, password: person.password })),
-  );
-  assert.equal(tally(answers.map(({ status }) => status)), '200 x 100');
+test('right passwords at once wait for their turn, and none is refused', async t => {
+  for (const settings of [{}, inMemory]) {
+    const app = await startApp(t, { settings });
+    const { email, password } = await app.register();
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, () => app.post('/login', { email, password })),
+    );
+    assert.equal(tally(answers.map(({ status }) => status)), '200 x 60');
+  }
 });
 
 test('wrong ones that wait for their turn do not get one', async t => {
