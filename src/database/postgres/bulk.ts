@@ -108,7 +108,7 @@ function listed(tables: readonly BulkTable[]): string {
   return tables.map(({ name }) => `"${name}"`).join(', ');
 }
 
-/** Nodes call themselves `plinth`, as this connection does. Those that are just leaving are given a second. */
+/** Nodes call themselves `plinth`, as this connection does. Those that are just leaving get half a second. */
 async function refuseNodes(connection: PostgresConnection): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     const { rows } = await sql<{ pid: number }>`
@@ -117,7 +117,7 @@ async function refuseNodes(connection: PostgresConnection): Promise<void> {
       order by pid`.execute(db(connection));
     if (rows.length === 0) return;
     const pids = rows.map(({ pid }) => pid).join(', ');
-    if (attempt === 10)
+    if (attempt === 5)
       throw new DatabaseRefused(`is in use: stop the service first (processes ${pids} of the server)`);
     await delay(100);
   }

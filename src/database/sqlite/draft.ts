@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fchownSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncFolders } from './create.ts';
 
-/** A file that is made beside its place, and gets there whole and durable or not at all. Only its owner can read it. */
+/**
+ * A file that is made beside its place, and gets there whole and durable or not at all. Only its owner can read it: who
+ * makes it, but where that is root, whoever has what is there, or the folder.
+ */
 export class Draft implements Disposable {
   readonly path: string;
   readonly #place: string;
@@ -11,7 +14,15 @@ export class Draft implements Disposable {
   constructor(place: string) {
     this.#place = place;
     this.path = `${place}.${process.pid}-${randomBytes(4).toString('hex')}.partial`;
-    closeSync(openSync(this.path, 'wx', 0o600));
+    const fd = openSync(this.path, 'wx', 0o600);
+    try {
+      if (process.geteuid?.() === 0) giveToOwner(fd, place);
+    } catch (error) {
+      rmSync(this.path);
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** To its place, for when nobody has it open. Throws `EEXIST` where something is there already. */
@@ -42,4 +53,10 @@ export class Draft implements Disposable {
       closeSync(fd);
     }
   }
+}
+
+/** By the open file: its name may be somebody else's by now. */
+function giveToOwner(fd: number, place: string): void {
+  const { uid, gid } = statSync(place, { throwIfNoEntry: false }) ?? statSync(dirname(place));
+  fchownSync(fd, uid, gid);
 }

@@ -220,6 +220,14 @@ test('a role without rights to change the schema can move into a database that w
   t.after(() => onServer(to, `drop owned by ${role}; drop role ${role}`));
   [url.username, url.password] = [role, 'x'];
   await moving('--from', from, '--to', url.href);
+  const node = await openDatabase(to);
+  await node.ping();
+  await assert.rejects(
+    moving('--from', url.href, '--to', back),
+    /is in use/,
+    'it sees the node of another user',
+  );
+  await node.close();
   await moving('--from', url.href, '--to', back);
   assert.deepEqual(await contentsOf(back), await contentsOf(from));
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { backUpSqlite } from '../../../src/database/sqlite/backup.ts';
@@ -63,6 +63,21 @@ for (const { name, make, reason } of [...damages, ...deepDamages]) {
     assert.deepEqual(kept, Object.fromEntries(expected));
   });
 }
+
+test('what root restores or backs up belongs to whoever has the place', {
+  skip: process.geteuid?.() !== 0,
+}, async t => {
+  const { path, backup } = await twoStates(t);
+  chownSync(path, 1234, 4321);
+  await restoreSqlite(backup, path, { accept, keepAs: `${path}.kept` });
+  const elsewhere = temporaryFolder(t);
+  chownSync(elsewhere, 1234, 4321);
+  await backUpSqlite(path, join(elsewhere, 'b.db'));
+  for (const file of [path, `${path}.kept`, join(elsewhere, 'b.db')]) {
+    const { uid, gid } = statSync(file);
+    assert.deepEqual([uid, gid], [1234, 4321], file);
+  }
+});
 
 test('an interrupted copy leaves nothing', async t => {
   const { path, backup } = await twoStates(t);
