@@ -27,7 +27,13 @@ async function damageAgain(scope: Scope, plan: Plan, open: Open): Promise<Observ
   const folder = folderOf(scope);
   const originals = await makeOriginals(scope, folder);
   const findings: string[] = [];
-  const figures = { rounds, refused: 0, served: 0, 'served, with something missing': 0 };
+  const figures = {
+    rounds,
+    refused: 0,
+    served: 0,
+    'served, with answers 5xx': 0,
+    'served, with something missing': 0,
+  };
 
   for (let round = 0; round < rounds; round++) {
     const original = originals[round % originals.length] ?? '';
@@ -39,12 +45,13 @@ async function damageAgain(scope: Scope, plan: Plan, open: Open): Promise<Observ
     try {
       const database = await open(`sqlite:${path}`);
       try {
-        const found = await serve(database);
+        const { found, refused } = await serve(database);
         figures.served++;
-        if (found.length < people.length) figures['served, with something missing']++;
-        if (found.length === 0) findings.push(`${what}: begun anew, or nobody is left`);
+        if (refused > 0) figures['served, with answers 5xx']++;
+        else if (found.length < people.length) figures['served, with something missing']++;
+        if (found.length + refused === 0) findings.push(`${what}: begun anew, or nobody is left`);
         // A log that is damaged ends earlier: what is there is what was there at some moment.
-        if (what.endsWith('-wal') && found.at(-1) !== people[found.length - 1])
+        if (what.endsWith('-wal') && refused === 0 && found.at(-1) !== people[found.length - 1])
           findings.push(`${what}: somebody is missing between others`);
       } finally {
         await database.close();
@@ -77,16 +84,18 @@ async function makeOriginals(scope: Scope, folder: string): Promise<string[]> {
 }
 
 /** Who of the people can log in. What the service cannot do with a damaged database it has to say, not to crash. */
-async function serve(database: Database): Promise<string[]> {
+async function serve(database: Database): Promise<{ found: string[]; refused: number }> {
   await using ending = new AsyncDisposableStack();
   const app = await startApp({ after: end => ending.defer(async () => void (await end())) }, { database });
   const found: string[] = [];
+  let refused = 0;
   for (const email of people) {
     const { status, body } = await app.post('/login', { email, password });
+    if (status >= 500) refused++;
     if (status === 200 && (await app.get('/me', { token: body.access_token })).body.email === email)
       found.push(email);
   }
-  return found;
+  return { found, refused };
 }
 
 /** Does something to the database or its log; what. */
