@@ -26,6 +26,8 @@ export class Checkpointer {
     this.#progress = writer.prepare('pragma wal_checkpoint(noop)');
     // Should the thread fail or be too slow, the commit that passes this bound does the work itself.
     writer.exec(`pragma wal_autocheckpoint = ${mostFrames}`);
+    // A program that reads for long keeps the log from starting anew, and it grows; when it does start, it is cut down.
+    writer.exec(`pragma journal_size_limit = ${mostFrames * 4096}`);
   }
 
   /** For just after a commit, while no transaction is open. */

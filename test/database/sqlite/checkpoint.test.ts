@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { mock, type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
@@ -51,6 +52,29 @@ test('writers who never pause do not keep the log from starting anew', async t =
   await Promise.all(Array.from({ length: 16 }, writer));
   // 100 MiB were written. Without the thread, or if it never caught up, a commit does its work at 64.
   assert.ok(largest < 60 * 2 ** 20, `${largest} bytes of log`);
+});
+
+test('a log that grew because somebody read for long is cut down when it starts anew', async t => {
+  const { database, path } = await open(t);
+  const size = () => statSync(`${path}-wal`).size;
+  const grow = (name: string) =>
+    database.transaction(tx =>
+      tx
+        .insertInto('users')
+        .values({ ...user(name), name: 'x'.repeat(2 ** 20) })
+        .execute(),
+    );
+  using reader = new DatabaseSync(path, { readOnly: true });
+  reader.exec('begin');
+  reader.prepare('select count(*) from users').get();
+  for (let n = 0; n < 80; n++) await grow(`long${n}`);
+  assert.ok(size() > 70 * 2 ** 20, `${size()}`);
+  reader.exec('commit');
+  for (let n = 0; size() > 64 * 2 ** 20 && n < 100; n++) {
+    await grow(`more${n}`);
+    await turn();
+  }
+  assert.ok(size() <= 64 * 2 ** 20, `${size()}`);
 });
 
 /** Four pages of text each. */
