@@ -16,6 +16,8 @@ export interface Config {
   readonly memoryLimit: number;
   /** Seconds from the signal to stop for which the service goes on. */
   readonly drainDelay: number;
+  /** Processes that serve; 0 is one per core. */
+  readonly workers: number;
   readonly databaseUrl: string;
   /** Connections to PostgreSQL at most. */
   readonly databasePool: number;
@@ -90,6 +92,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     memoryLimit: whole('MEMORY_LIMIT', 0, 0, 16_777_216, ' of MiB'),
     drainDelay: whole('DRAIN_DELAY', mode === 'production' ? 5 : 0, 0, 300, ' of seconds'),
     keepAliveTimeout: whole('KEEP_ALIVE_TIMEOUT', 65, 1, 3600, ' of seconds'),
+    workers: setting('WORKERS', 1, workerCount, '"auto" or a whole number from 1 to 64'),
     databaseUrl: setting(
       'DATABASE_URL',
       'sqlite:data/plinth.db',
@@ -129,6 +132,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   });
   if (parseAddress(config.databaseUrl) && !config.secret && environment['SECRET'] === undefined)
     faults.push('SECRET: has to be set where the database is PostgreSQL');
+  if (config.workers !== 1 && config.databaseUrl.startsWith('sqlite:'))
+    faults.push('WORKERS: a SQLite database is for one process; more than one need PostgreSQL');
   if (faults.length > 0) throw new ConfigFaults(faults);
   return config;
 }
@@ -164,6 +169,10 @@ function wholeNumber(from: number, to: number): Parse<number> {
     const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     return number >= from && number <= to ? number : undefined;
   };
+}
+
+function workerCount(text: string): number | undefined {
+  return text === 'auto' ? 0 : wholeNumber(1, 64)(text);
 }
 
 function listOf<Value>(parse: Parse<Value>): Parse<readonly Value[]> {

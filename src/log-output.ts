@@ -15,8 +15,11 @@ export interface LogOutput {
  *
  * A full disk or a reader that pauses stops nothing: lines are kept up to a limit, then lost, and when writing works
  * again a line says how many.
+ *
+ * `shared`: other processes write to it too. What is written at once is whole lines then, and no more of them than a pipe
+ * takes as a whole.
  */
-export function bufferedOutput(fd: number): LogOutput {
+export function bufferedOutput(fd: number, shared = false): LogOutput {
   let lines = '';
   let lost = 0;
   /** Taken from `lines` and not written yet. */
@@ -28,8 +31,9 @@ export function bufferedOutput(fd: number): LogOutput {
   function take(): boolean {
     if (block.length > 0) return true;
     if (lost > 0) lines += lostLines(lost);
-    block = Buffer.from(lines);
-    lines = '';
+    const length = shared ? lengthOfSome(lines) : lines.length;
+    block = Buffer.from(lines.slice(0, length));
+    lines = lines.slice(length);
     lost = 0;
     return block.length > 0;
   }
@@ -82,12 +86,20 @@ export function bufferedOutput(fd: number): LogOutput {
 
 /** Characters. */
 const blockLength = 16_384;
+/** Linux's PIPE_BUF, in bytes; no line has other characters than ASCII in any number. */
+const pipeBlock = 4096;
 /** Characters that wait while nothing can be written. */
 const mostWaiting = 2 ** 20;
 /** Milliseconds. */
 const interval = 100;
 /** Milliseconds for a reader that pauses, at the end of the process. */
 const lastPatience = 1000;
+
+/** Of as many of the first lines as are not torn by other writers, but of one at least. */
+function lengthOfSome(lines: string): number {
+  if (lines.length <= pipeBlock) return lines.length;
+  return lines.lastIndexOf('\n', pipeBlock - 1) + 1 || lines.indexOf('\n') + 1 || lines.length;
+}
 
 function lostLines(count: number): string {
   const time = new Date().toISOString();

@@ -1,8 +1,13 @@
+import { availableParallelism } from 'node:os';
+import { startWorkers, WorkerFailed } from './cluster/primary.ts';
+import { isWorker, reportToPrimary } from './cluster/worker.ts';
 import { type Config, ConfigFaults, readConfig } from './config.ts';
 import { DatabaseRefused, DatabaseUnavailable, describeDatabase } from './database.ts';
 import { readEnvironment } from './environment.ts';
+import { recordIn } from './events.ts';
+import { openLog } from './log.ts';
 import { SecretRefused } from './secret.ts';
-import { type Service, startService } from './service.ts';
+import type { Service } from './service.ts';
 
 /** sysexits.h: the configuration is at fault. The supervisor need not try again. */
 const exConfig = 78;
@@ -23,26 +28,59 @@ try {
   }
   const mode = option === '--dev' ? { NODE_ENV: 'development' } : {};
   const config = readConfig({ ...mode, ...readEnvironment() });
-  const service = await startService(config);
-  stopOnSignal(service, config.drainDelay);
-  announce(service.address, config);
+  if (isWorker) await serve(config);
+  else announce(await (config.workers === 1 ? serve(config) : serveWithWorkers(config)), config);
 } catch (error) {
   process.exitCode = exConfig;
   if (error instanceof ConfigFaults) for (const fault of error.faults) process.stderr.write(`${fault}\n`);
   else if (error instanceof DatabaseRefused || error instanceof SecretRefused)
     process.stderr.write(`${error.message}\n`);
+  else if (error instanceof WorkerFailed) process.exitCode = error.code;
   else if (isListenError(error)) process.stderr.write(`HOST, PORT: ${error.message}\n`);
   else if (error instanceof DatabaseUnavailable) {
     process.exitCode = exTemporary;
     process.stderr.write(`${error.message}\n`);
   } else throw error;
+  // Its channel to the primary would keep it alive.
+  if (isWorker) process.exit();
+}
+
+/** In this process; the address. */
+async function serve(config: Config): Promise<string> {
+  // Not loaded where others serve: it is most of the program.
+  const { startService } = await import('./service.ts');
+  const service = await startService(config, { isWorker });
+  const stop = stopOnSignal(service, config.drainDelay);
+  if (isWorker) reportToPrimary(service.address, stop);
+  return service.address;
+}
+
+/** In processes of their own; the address of them all. */
+async function serveWithWorkers(config: Config): Promise<string> {
+  if (process.permission?.has('child') === false)
+    throw new ConfigFaults(['WORKERS: more than one process needs --allow-child-process']);
+  const { log, output } = await openLog(config, { shared: true });
+  const cores = availableParallelism();
+  const workers = await startWorkers({
+    count: config.workers || cores,
+    hashThreads: config.hashThreads || cores,
+    record: recordIn(log),
+    monotonic: () => performance.now(),
+    onGivenUp(reason) {
+      process.stderr.write(`${reason}\n`);
+      workers.stop(0).finally(() => process.exit(1));
+    },
+  });
+  stopOnSignal({ stop: seconds => workers.stop(seconds).then(() => output.flush()) }, config.drainDelay);
+  return workers.address;
 }
 
 function isListenError(error: unknown): error is Error {
   return (
     error instanceof Error &&
     'syscall' in error &&
-    (error.syscall === 'listen' || error.syscall === 'getaddrinfo')
+    // A worker hears of its primary's "bind".
+    ['listen', 'bind', 'getaddrinfo'].includes(String(error.syscall))
   );
 }
 
@@ -57,11 +95,13 @@ function announce(address: string, config: Config): void {
 /**
  * SIGTERM comes from a supervisor that has to tell a load balancer: the service goes on for `DRAIN_DELAY`. SIGINT comes
  * from a person, and SIGHUP from a terminal that is gone: there is no delay. The second signal ends the process at once.
+ * Returned: what the first of them does.
  */
-function stopOnSignal(service: Service, drainDelay: number): void {
+function stopOnSignal(service: Pick<Service, 'stop'>, drainDelay: number): (seconds: number) => void {
   let stopping = false;
+  let signals = 0;
   const stop = (seconds: number): void => {
-    if (stopping) process.exit(1);
+    if (stopping) return;
     stopping = true;
     setTimeout(() => process.exit(1), seconds * 1000 + patience).unref();
     service.stop(seconds).then(
@@ -72,7 +112,13 @@ function stopOnSignal(service: Service, drainDelay: number): void {
       },
     );
   };
-  process.on('SIGTERM', () => stop(drainDelay));
-  process.on('SIGINT', () => stop(0));
-  process.on('SIGHUP', () => stop(0));
+  const onSignal = (seconds: number): void => {
+    signals++;
+    if (signals > 1) process.exit(1);
+    stop(seconds);
+  };
+  process.on('SIGTERM', () => onSignal(drainDelay));
+  process.on('SIGINT', () => onSignal(0));
+  process.on('SIGHUP', () => onSignal(0));
+  return stop;
 }

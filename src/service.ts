@@ -7,8 +7,7 @@ import { type Config, publicSettings } from './config.ts';
 import { openDatabase } from './database.ts';
 import { recordIn } from './events.ts';
 import { checkSecret, claimDatabase } from './instance.ts';
-import { createLog, prettyOutput } from './log.ts';
-import { bufferedOutput } from './log-output.ts';
+import { openLog } from './log.ts';
 import { secretBeside } from './secret.ts';
 import { createVault } from './vault.ts';
 
@@ -26,9 +25,11 @@ export interface Service {
 const patience = 20_000;
 
 /** Opens everything in order, and closes what was opened when a later step fails. */
-export async function startService(config: Config): Promise<Service> {
-  const output = config.environment === 'development' ? await prettyOutput() : bufferedOutput(1);
-  const log = createLog(config.logLevel, output);
+export async function startService(
+  config: Config,
+  { isWorker = false }: { readonly isWorker?: boolean } = {},
+): Promise<Service> {
+  const { log, output } = await openLog(config, { shared: isWorker });
   const record = recordIn(log);
   await using closing = new AsyncDisposableStack();
   closing.defer(() => output.flush());

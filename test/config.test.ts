@@ -9,6 +9,7 @@ test('without any setting, the defaults of the documentation', () => {
     environment: 'production',
     host: '127.0.0.1',
     port: 3000,
+    workers: 1,
     maxConnections: 15_000,
     keepAliveTimeout: 65,
     eventLoopMaxDelay: 100,
@@ -102,6 +103,7 @@ const refused: readonly (readonly [name: string, ...values: string[]])[] = [
     'A'.repeat(43),
     `${secret.slice(0, -1)}l`,
   ],
+  ['WORKERS', '', '0', '-1', '65', '1.5', 'all', 'AUTO'],
   ['BCRYPT_COST', '', '9', '16', '4', '12.5', 'twelve'],
   ['HASH_THREADS', '', '-1', '65', 'auto'],
   ['HASH_MAX_WAIT', '', '0', '99', '3s'],
@@ -155,6 +157,14 @@ test('every other value is refused by name, with what was found and what is allo
       if (name === 'SECRET' && value !== '') assert.ok(!fault.includes(value), 'a secret is shown');
     }
   }
+});
+
+test('more than one process is refused on SQLite', () => {
+  for (const value of ['2', '64', 'auto'])
+    assert.deepEqual(faultsOf({ WORKERS: value }), [
+      'WORKERS: a SQLite database is for one process; more than one need PostgreSQL',
+    ]);
+  assert.equal(readConfig({ WORKERS: '1' }).workers, 1);
 });
 
 test('all faults are told at once', () => {

@@ -138,6 +138,8 @@ const ofProcess = [
   'service_stopped',
   'service_crashed',
   'disk_failed',
+  // test/database/postgres/workers.test.ts
+  'worker_ended',
 ];
 
 for (const [name, by] of Object.entries<Cause>(cases)) {

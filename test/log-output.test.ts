@@ -115,6 +115,31 @@ test('a process whose log has no space goes on, and ends', { skip: !existsSync('
   assert.equal(await promise, 7);
 });
 
+test('where several processes write, each write is whole lines that a pipe takes as a whole', async t => {
+  const blocks: string[] = [];
+  t.mock.method(fs, 'write', (_fd: number, block: Buffer, done: (error: null, written: number) => void) => {
+    blocks.push(block.toString());
+    setImmediate(done, null, block.length);
+  });
+  // POSIX: what a process writes to a pipe at once is not mixed with what others do, up to PIPE_BUF bytes.
+  const isWhole = (block: string): boolean => block.length <= 4096 && block.endsWith('\n');
+  const lines = numbered(1000).map(line => line.replaceAll('ä', 'a'));
+  for (const shared of [true, false]) {
+    blocks.length = 0;
+    const { stream, flush } = bufferedOutput(-1, shared);
+    for (const line of lines) stream.write(line);
+    await flush();
+    assert.equal(blocks.join(''), lines.join(''));
+    assert.equal(blocks.every(isWhole), shared);
+  }
+  blocks.length = 0;
+  const long = [`"${'x'.repeat(5000)}"\n`, '{}\n'];
+  const { stream, flush } = bufferedOutput(-1, true);
+  for (const line of long) stream.write(line);
+  await flush();
+  assert.deepEqual(blocks, long, 'a line is never cut, however long');
+});
+
 function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${JSON.stringify({ i, text: 'ä'.repeat(i % 50) })}\n`);
 }

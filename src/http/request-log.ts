@@ -19,7 +19,7 @@ export function logRequests(app: FastifyInstance, log: Log): void {
 export function logRequest(request: FastifyRequest, reply: FastifyReply, source: Source, log: Log): void {
   if (!log.isLevelEnabled('info')) return;
   // Fastify's own onResponse would not tell of those who do not wait.
-  reply.raw.once('close', () => log.stream.write(requestLine(request, reply, source.address)));
+  reply.raw.once('close', () => log.stream.write(requestLine(request, reply, source.address, log.fields)));
 }
 
 /**
@@ -27,7 +27,12 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply, source:
  * quoted by `JSON.stringify` has no character to escape: numbers, ids by their form, codes, and methods, which are those
  * that Node's parser knows.
  */
-function requestLine(request: FastifyRequest, reply: FastifyReply, ip: string | null): string {
+function requestLine(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  ip: string | null,
+  fields: string,
+): string {
   const { id, method, routeOptions, refusal } = request;
   const route = routeOptions.url === undefined ? 'null' : JSON.stringify(routeOptions.url);
   // Without an answer there is no status, whatever it would have become.
@@ -37,7 +42,7 @@ function requestLine(request: FastifyRequest, reply: FastifyReply, ip: string | 
   const whose = whoseIs(request);
   const who = whose ? `,"user_id":"${whose.user_id}","session_id":"${whose.session_id}"` : '';
   return (
-    `{"level":30,"time":"${new Date().toISOString()}","request_id":"${id}","ip":${JSON.stringify(ip)},"method":"${method}",` +
+    `{"level":30,"time":"${new Date().toISOString()}"${fields},"request_id":"${id}","ip":${JSON.stringify(ip)},"method":"${method}",` +
     `"route":${route},"status":${status}${code},"duration_ms":${duration}${who}}\n`
   );
 }
