@@ -48,8 +48,8 @@ interface AttemptOptions {
 const memory = 30 * 24 * 3600;
 /** Known sources of one account. */
 const maxSources = 20;
-/** Somebody who came later may be quicker. */
-const maxTries = 5;
+/** Whoever is woken may find that another was quicker; so many times in a row, nobody does. */
+const maxTries = 100;
 
 export function createAttempts(options: AttemptOptions): Attempts {
   const { database, limiter, clock, pseudonym, perAccount, perSource } = options;
