@@ -8,6 +8,7 @@ import { kill } from './kill.ts';
 import { lostAnswers } from './lost-answers.ts';
 import { nodes } from './nodes.ts';
 import { power } from './power.ts';
+import { unreliable } from './unreliable.ts';
 
 export const experiments: readonly Experiment[] = [
   kill,
@@ -17,6 +18,7 @@ export const experiments: readonly Experiment[] = [
   clock,
   contention,
   lostAnswers,
+  unreliable,
   nodes,
   databaseCrash,
 ];

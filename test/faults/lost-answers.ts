@@ -3,9 +3,10 @@ import { randomFrom } from '../database/support.ts';
 import { Client } from '../helpers/client.ts';
 import type { Start } from '../helpers/process.ts';
 import type { Scope } from '../helpers/scope.ts';
+import { actAndAskAgain } from './asking-again.ts';
 import { startCuttingRelay } from './cutting-relay.ts';
 import type { Experiment, Observed, Plan } from './experiment.ts';
-import { AnswerLost, Person } from './person.ts';
+import { Person } from './person.ts';
 import { folderOf, Node } from './service.ts';
 
 export const lostAnswers: Experiment = {
@@ -23,9 +24,6 @@ export const lostAnswers: Experiment = {
 
 /** Of the answers. */
 const share = 0.05;
-/** How often somebody asks again before giving up. */
-const patience = 50;
-
 async function loseAnswers(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
   const isFull = plan.scale === 'full';
   const writes = plan.rounds ?? (isFull ? 500 : 20);
@@ -44,8 +42,7 @@ async function loseAnswers(scope: Scope, plan: Plan, start: Start): Promise<Obse
   );
   await Promise.all(
     people.map(async person => {
-      for (let n = 0; n < writes; n++)
-        if (await lost(() => person.act(client))) await asksAgain(person, client);
+      for (let n = 0; n < writes; n++) await actAndAskAgain(person, client);
     }),
   );
   await node.stop();
@@ -56,21 +53,4 @@ async function loseAnswers(scope: Scope, plan: Plan, start: Start): Promise<Obse
       'answers lost': relay.cuts(),
     },
   };
-}
-
-async function asksAgain(person: Person, client: Client): Promise<void> {
-  for (let attempt = 0; attempt < patience; attempt++) {
-    if (!(await lost(() => person.check(client)))) return;
-  }
-  person.findings.push(`${person.email}: no answer to any of ${patience} attempts`);
-}
-
-async function lost(work: () => Promise<void>): Promise<boolean> {
-  try {
-    await work();
-    return false;
-  } catch (error) {
-    if (!(error instanceof AnswerLost)) throw error;
-    return true;
-  }
 }
