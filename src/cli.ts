@@ -1,6 +1,13 @@
 import { systemClock } from './clock.ts';
 import { backup } from './commands/backup.ts';
-import { type Command, CommandRefused, type Context, entry, UsageFault } from './commands/command.ts';
+import {
+  type Command,
+  CommandRefused,
+  type Context,
+  entry,
+  repeated,
+  UsageFault,
+} from './commands/command.ts';
 import { keyCommands } from './commands/keys.ts';
 import { migrate } from './commands/migrate.ts';
 import { move } from './commands/move.ts';
@@ -64,7 +71,7 @@ function find(words: readonly string[]): Command | undefined {
 }
 
 function unknown(words: readonly string[]): number {
-  process.stderr.write(`${words.join(' ')}: there is no such command\n\n${usage}`);
+  process.stderr.write(`${repeated(words)}: there is no such command\n\n${usage}`);
   return exUsage;
 }
 

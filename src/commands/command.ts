@@ -83,6 +83,11 @@ export function entry(left: string, right: string): string {
 
 const column = 26;
 
+/** What was typed, without the user and password of a URL. */
+export function repeated(words: readonly string[]): string {
+  return words.map(word => word.replace(/\/\/.*@/s, '//…@')).join(' ');
+}
+
 function parse<Operand extends string, Switch extends string, Value extends string>(
   { operands = [], switches, values }: Definition<Operand, Switch, Value>,
   words: readonly string[],
@@ -97,7 +102,7 @@ function parse<Operand extends string, Switch extends string, Value extends stri
   const missing = operands[positionals.length];
   if (missing !== undefined) throw new UsageFault(`${missing} is missing`);
   if (positionals.length > operands.length)
-    throw new UsageFault(`what is ${positionals.slice(operands.length).join(' ')}?`);
+    throw new UsageFault(`what is ${repeated(positionals.slice(operands.length))}?`);
   const absent = switchNames.map(name => [name, false]);
   const named = operands.map((name, at) => [name, positionals[at]]);
   return Object.fromEntries([...absent, ...Object.entries(given), ...named]);

@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
 import type { Contents, CopyOptions } from '../database/sqlite/copy.ts';
+import { sqlitePath } from '../database.ts';
 import { CommandRefused } from './command.ts';
 import { interruptible } from './interruption.ts';
 import { Progress, type Terminal } from './progress.ts';
 
 /** The file of the service's database. Throws `CommandRefused` when it has none: `instead` says what to do then. */
 export function databaseFile(databaseUrl: string, instead: string): string {
-  const [, path] = /^sqlite:(.+)$/.exec(databaseUrl) ?? [];
+  const path = sqlitePath(databaseUrl);
   if (path === undefined) throw new CommandRefused(`this is for SQLite; ${instead}`);
   if (path === ':memory:') throw new CommandRefused('a database in memory ends with its service');
   return resolve(path);

@@ -35,6 +35,7 @@ const refused: readonly (readonly [line: string, says: RegExp])[] = [
   ['', /^FROM is missing$/],
   ['a', /^TO is missing$/],
   ['a b c d', /^what is c d\?$/],
+  ['a b postgres://u:hunter2@h/d', /^what is postgres:\/\/…@h\/d\?$/],
   ['a b --nonsense', /--nonsense/],
   ['a b --force=no', /--force/],
   ['a b --limit', /--limit/],
@@ -93,6 +94,7 @@ const lines: readonly (readonly [line: string, code: number, says: RegExp])[] = 
   ['keys rotate --help', 0, /^npm run plinth -- keys rotate +add a key.*\n$/],
   ['help nonsense', 64, /^nonsense: there is no such command\n\nnpm run plinth -- COMMAND/],
   ['keys', 64, /^keys: there is no such command\n/],
+  ['moove --to postgres://u:hunter2@h/d', 64, /^moove --to postgres:\/\/…@h\/d: there is no such command\n/],
   ['keys LIST', 64, /^keys LIST: there is no such command\n/],
 ];
 

@@ -5,6 +5,7 @@ import type { DatabaseOptions } from '../engine.ts';
 import { DatabaseRefused } from '../errors.ts';
 import { loadMigrations, migrationsFolder } from '../migrations.ts';
 import { type Address, describeAddress } from './address.ts';
+import { findTables, listed, lock } from './bulk-tables.ts';
 import { PostgresConnection } from './connection.ts';
 import { kyselyOn, transactionOn } from './dialect.ts';
 import { failureOf } from './failures.ts';
@@ -96,18 +97,6 @@ async function begin(connection: PostgresConnection, mode: string): Promise<void
   await connection.command("set local lock_timeout = '10s'");
 }
 
-async function lock(
-  connection: PostgresConnection,
-  tables: readonly BulkTable[],
-  mode: 'share' | 'exclusive',
-): Promise<void> {
-  await connection.command(`lock table ${listed(tables)} in ${mode} mode`);
-}
-
-function listed(tables: readonly BulkTable[]): string {
-  return tables.map(({ name }) => `"${name}"`).join(', ');
-}
-
 /** Nodes call themselves `plinth`, as this connection does. Those that are just leaving get half a second. */
 async function refuseNodes(connection: PostgresConnection): Promise<void> {
   for (let attempt = 0; ; attempt++) {
@@ -128,30 +117,6 @@ async function refuseRows(connection: PostgresConnection, table: string): Promis
   if (table === 'instance') return;
   const rows = await db(connection).selectFrom(table).select(sql`1`.as('one')).limit(1).execute();
   if (rows.length > 0) throw new DatabaseRefused(`is not empty: it has ${table}`);
-}
-
-async function findTables(connection: PostgresConnection): Promise<BulkTable[]> {
-  const { rows } = await sql<BulkTable>`
-    select t.relname::text as name,
-      array(
-        select attname::text from pg_attribute where attrelid = t.oid and attnum > 0 and not attisdropped
-      ) as columns,
-      array(
-        select attname::text from pg_constraint c join pg_attribute on attrelid = t.oid and attnum = any (c.conkey)
-        where c.conrelid = t.oid and c.contype = 'p'
-      ) as keys,
-      array(
-        select attname::text from pg_attribute where attrelid = t.oid and atttypid in ('json'::regtype, 'jsonb'::regtype)
-      ) as json,
-      array(
-        select distinct other.relname::text from pg_constraint c join pg_class other on other.oid = c.confrelid
-        where c.conrelid = t.oid and c.contype = 'f'
-      ) as "refersTo"
-    from pg_class t
-    where t.relnamespace = to_regnamespace(quote_ident(current_schema())) and t.relkind in ('r', 'p')
-      and t.relname <> 'migrations'
-    order by t.relname`.execute(db(connection));
-  return rows;
 }
 
 function contentsOf(connection: PostgresConnection, tables: readonly BulkTable[]) {
