@@ -21,6 +21,11 @@ export interface Service {
   stop(drainDelay: number): Promise<void>;
 }
 
+/**
+ * Connections that wait to be taken, as far as the system allows. Of a burst beyond it the clients try again by themselves,
+ * but only after a second or more.
+ */
+const backlog = 4096;
 /** Milliseconds for requests in flight once there are no new ones. */
 const patience = 20_000;
 
@@ -77,7 +82,7 @@ export async function startService(
     await app.close();
     clearTimeout(cut);
   });
-  const address = await app.listen({ host: config.host, port: config.port });
+  const address = await app.listen({ host: config.host, port: config.port, backlog });
   started = true;
   record('service_started', {
     version,

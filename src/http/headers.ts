@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify';
 
 /**
  * Headers of every answer. `no-store` unless the handler has said otherwise; the policy is for answers that a browser
- * opens as a page by mistake: nothing in them may load, run or be framed.
+ * opens as a page by mistake: nothing in them may load, run or be framed. Nor may a page of another origin take one in
+ * as an image or a script; what CORS allows is not touched by that.
  */
 export function standardHeaders(requestId: string): Record<string, string> {
   return {
@@ -11,6 +12,7 @@ export function standardHeaders(requestId: string): Record<string, string> {
     'cache-control': 'no-store',
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
   };
 }
 

@@ -85,6 +85,7 @@ function check(conform: Client['onAnswer'], method: string, path: string, receiv
       path
         .replace(/^http:\/\/[^/]*(?=\/)/, '')
         .replace(/[?#].*/, '')
+        .replace(/%2f/gi, '-')
         .replace(/\/$/, '/-'),
       answer,
     );

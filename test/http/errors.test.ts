@@ -158,6 +158,9 @@ function checkHeaders({ headers }: WireAnswer): void {
   assert.match(headers['x-request-id'] ?? '', /^[A-Za-z0-9._-]{1,64}$/);
   assert.equal(headers['x-content-type-options'], 'nosniff');
   assert.equal(headers['cache-control'], 'no-store');
+  assert.equal(headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'");
+  assert.equal(headers['referrer-policy'], 'no-referrer');
+  assert.equal(headers['cross-origin-resource-policy'], 'same-origin');
   for (const name of ['server', 'x-powered-by', 'access-control-allow-origin'])
     assert.equal(headers[name], undefined);
 }
