@@ -41,7 +41,8 @@ export const move = command({
       for (const { name, rows, checksum } of tables)
         write(`${name.padEnd(16)} ${String(rows).padStart(10)} rows  ${checksum}`);
     } catch (error) {
-      if (!(error instanceof DatabaseRefused)) throw error;
+      const isFile = error instanceof Error && 'syscall' in error;
+      if (!(error instanceof DatabaseRefused || isFile)) throw error;
       throw new CommandRefused(error.message, { cause: error });
     }
     write(`Moved to ${describeDatabase(target)} in ${((performance.now() - began) / 1000).toFixed(1)} s.`);

@@ -18,6 +18,8 @@ export interface BulkTable {
 }
 
 interface Bulk extends AsyncDisposable {
+  /** For people: which database it is. */
+  readonly what: string;
   /** Each of the schema, but for the history of migrations. */
   readonly tables: readonly BulkTable[];
   readonly db: Kysely<AnyTables>;

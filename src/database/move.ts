@@ -31,8 +31,8 @@ export async function moveRows(
   for (const table of inOrder(source.tables)) {
     const other = target.tables.find(({ name }) => name === table.name);
     if (other?.columns.toSorted().join() !== table.columns.toSorted().join())
-      throw new DatabaseRefused(`does not have the same table ${table.name}`);
-    moved.push(await moveTable(source.db, target.db, table, [...table.json, ...other.json], options));
+      throw new DatabaseRefused(`${target.what} does not have the same table ${table.name}`);
+    moved.push(await moveTable(source, target, table, [...table.json, ...other.json], options));
   }
   await source.confirm();
   await target.publish();
@@ -40,8 +40,8 @@ export async function moveRows(
 }
 
 async function moveTable(
-  from: Kysely<AnyTables>,
-  to: Kysely<AnyTables>,
+  { db: from }: BulkSource,
+  target: BulkTarget,
   table: BulkTable,
   json: readonly string[],
   { onProgress = () => {}, signal }: MoveOptions,
@@ -55,17 +55,17 @@ async function moveTable(
   for await (const rows of batches(from, table)) {
     signal?.throwIfAborted();
     for (const row of rows) read.add(row);
-    await insert(to, name, rows);
+    await insert(target, name, rows);
     onProgress(`copying ${name}`, read.rows, total);
   }
-  for await (const rows of batches(to, table)) {
+  for await (const rows of batches(target.db, table)) {
     signal?.throwIfAborted();
     for (const row of rows) found.add(row);
     onProgress(`checking ${name}`, found.rows, total);
   }
   if (!found.equals(read)) {
     throw new DatabaseRefused(
-      `keeps the ${name} differently: ${found.rows} of ${read.rows} rows, checksum ${found.text} instead of ${read.text}`,
+      `${target.what} keeps the ${name} differently: ${found.rows} of ${read.rows} rows, checksum ${found.text} instead of ${read.text}`,
     );
   }
   return { name, rows: found.rows, checksum: found.text };
@@ -88,7 +88,7 @@ async function* batches(db: Kysely<AnyTables>, { name, keys, columns }: BulkTabl
 }
 
 async function insert(
-  db: Kysely<AnyTables>,
+  { db, what }: BulkTarget,
   table: string,
   rows: readonly Record<string, unknown>[],
 ): Promise<void> {
@@ -96,6 +96,6 @@ async function insert(
     await db.insertInto(table).values(rows).execute();
   } catch (error) {
     if (error instanceof DatabaseUnavailable || !(error instanceof Error)) throw error;
-    throw new DatabaseRefused(`cannot take one of the ${table}: ${error.message}`, { cause: error });
+    throw new DatabaseRefused(`${what} cannot take one of the ${table}: ${error.message}`, { cause: error });
   }
 }

@@ -27,7 +27,7 @@ export async function readPostgres(address: Address, options: BulkOptions): Prom
     await lock(connection, tables, 'share');
     return {
       ...contentsOf(connection, tables),
-      confirm: () => refuseNodes(connection),
+      confirm: () => about(address, () => refuseNodes(connection)),
     };
   });
 }
@@ -58,21 +58,31 @@ export async function fillPostgres(address: Address, options: BulkOptions): Prom
 async function opened<T extends object>(
   address: Address,
   work: (connection: PostgresConnection) => Promise<T>,
-): Promise<T & AsyncDisposable> {
+): Promise<T & AsyncDisposable & { readonly what: string }> {
   const names = new StatementNames();
   names.giveUp();
-  try {
+  return await about(address, async () => {
     const connection = await PostgresConnection.open(address, { names, constraints: new Map() });
     try {
       const made = await work(connection);
-      return Object.assign(made, { [Symbol.asyncDispose]: () => end(connection) });
+      return Object.assign(made, { what: nameOf(address), [Symbol.asyncDispose]: () => end(connection) });
     } catch (error) {
       await end(connection);
       throw error;
     }
+  });
+}
+
+async function about<T>(address: Address, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
-    throw failureOf(`the database ${describeAddress(address)}`, error);
+    throw failureOf(nameOf(address), error);
   }
+}
+
+function nameOf(address: Address): string {
+  return `the database ${describeAddress(address)}`;
 }
 
 /** The server rolls back what was not committed. */

@@ -25,7 +25,7 @@ export async function readSqlite(path: string, options: BulkOptions): Promise<Bu
   const raw = holdAlone(path);
   raw.exec('begin');
   return {
-    ...contentsOf(raw),
+    ...contentsOf(path, raw),
     // The lock kept everybody out.
     confirm: async () => {},
     [Symbol.asyncDispose]: async () => raw[Symbol.dispose](),
@@ -45,11 +45,12 @@ export async function fillSqlite(path: string, options: BulkOptions): Promise<Bu
     raw.exec('pragma journal_mode = delete; pragma synchronous = off; pragma foreign_keys = on; begin');
     const opened = undo.move();
     return {
-      ...contentsOf(raw),
+      ...contentsOf(path, raw),
       async publish() {
         raw.exec('commit');
         checkWhole(raw);
         raw.close();
+        if (holdsData(path)) throw new DatabaseRefused(`the database ${path} has been made meanwhile`);
         draft.publish();
       },
       [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -59,8 +60,9 @@ export async function fillSqlite(path: string, options: BulkOptions): Promise<Bu
   }
 }
 
-function contentsOf(raw: DatabaseSync) {
-  return { tables: describe(raw), db: kysely<AnyTables>(new ReadDriver(new SqliteConnection(raw))) };
+function contentsOf(path: string, raw: DatabaseSync) {
+  const what = `the database ${path}`;
+  return { what, tables: describe(raw), db: kysely<AnyTables>(new ReadDriver(new SqliteConnection(raw))) };
 }
 
 function describe(raw: DatabaseSync): BulkTable[] {

@@ -98,7 +98,7 @@ const refusals: readonly (readonly [what: string, says: RegExp, prepare: (state:
     ],
     [
       'it changes what it is given',
-      /keeps the users differently: 20 of 20 rows, checksum \w{64} instead of \w{64}$/,
+      /^the database test_\w+ at \S+ keeps the users differently: 20 of 20 rows, checksum \w{64} instead of \w{64}$/,
       ({ to }) => onServer(to, trigger("new.name := rtrim(new.name, 'e')", 'new', 'before insert on users')),
     ],
     [
@@ -112,7 +112,7 @@ const refusals: readonly (readonly [what: string, says: RegExp, prepare: (state:
     ],
     [
       'it cannot hold what is here',
-      /cannot take one of the users: /,
+      /^the database test_\w+ at \S+ cannot take one of the users: /,
       ({ from }) =>
         change(from, tx => tx.updateTable('users').set({ name: 'a\0b' }).where('name', '=', 'null')),
     ],
