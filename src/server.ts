@@ -30,7 +30,7 @@ export interface Limits {
 export const fixedLimits = {
   headersTimeout: 10_000,
   requestTimeout: 12_000,
-  stallTimeout: 6000,
+  stallTimeout: 5000,
   checkEvery: 1000,
 } as const;
 

@@ -39,7 +39,7 @@ const post =
 const modes: readonly (readonly [name: string, first: string, drip: string, part: number])[] = [
   ['header', 'GET /me HTTP/1.1\r\nhost: x\r\n', 'x: y\r\n', 1],
   ['body', post, ' ', 1],
-  ['read', rawRequest('/docs/swagger-ui.js').repeat(8), '', 0.05],
+  ['read', rawRequest('/docs/swagger-ui.js').repeat(8), '', 0.025],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'plinth-slow-'));
