@@ -1,8 +1,8 @@
 /** Registers so many people and logs each in; their access tokens. The addresses have one length, so answers have too. */
-export async function registerPeople(port: number, count: number): Promise<string[]> {
+export async function registerPeople(port: number, count: number, prefix = 'person'): Promise<string[]> {
   const tokens: string[] = [];
   for (let number = 0; number < count; number++) {
-    const email = `person${String(number).padStart(5, '0')}@example.com`;
+    const email = `${prefix}${String(number).padStart(5, '0')}@example.com`;
     const password = `a very good passphrase ${number}`;
     await post(port, '/users', { email, password, name: 'Ada Lovelace' }, 201);
     tokens.push((await post(port, '/login', { email, password }, 200)).access_token);

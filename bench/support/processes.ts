@@ -60,6 +60,14 @@ export async function startBare(answers: Readonly<Record<string, FixedAnswer>>):
   return server(child, port, performance.now() - before);
 }
 
+/** A program of this folder that sends its port when it serves. */
+export async function forkServer(program: string, words: readonly string[]): Promise<Server> {
+  const before = performance.now();
+  const child = fork(new URL(program, import.meta.url), words);
+  const [port] = await once(child, 'message');
+  return server(child, port, performance.now() - before);
+}
+
 function server(child: ChildProcess, port: number, started: number): Server {
   if (child.pid === undefined) throw new Error('there is no process');
   return { port, pid: child.pid, started, stop: () => end(child) };
