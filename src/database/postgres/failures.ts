@@ -78,7 +78,7 @@ export function failureOf(what: string, error: unknown): unknown {
 function refusal(error: unknown): string | undefined {
   const code = sqlState(error);
   // Who we are, what there is, and what we may do with it.
-  if (code !== undefined && /^(28|3D|3F|42)/.test(code))
+  if (code !== undefined && /^(28|3D|3F|42(?!P05))/.test(code))
     return `cannot be worked with: ${(error as Error).message}`;
   const { code: reason = '', message } = error as NodeJS.ErrnoException;
   return /CERT|SELF_SIGNED|UNABLE_TO/.test(reason)

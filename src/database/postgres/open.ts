@@ -22,11 +22,12 @@ export async function openPostgres<Tables>(
   const migrations = await loadMigrations(options.migrations ?? migrationsFolder);
   try {
     // Without limits: a migration of large tables takes its time, and so does the wait for another node's.
-    const names = new StatementNames();
-    const connection = await PostgresConnection.open(address, { names, constraints: new Map() });
+    const setUp = { names: new StatementNames(0), constraints: new Map() };
+    const connection = await PostgresConnection.open(address, setUp);
     try {
       await migrate(connection, migrations, options, options.now ?? (() => new Date()));
       const constraints = await findConstraints(connection);
+      const names = new StatementNames();
       const pool = new Pool(options.connections ?? defaultConnections, () =>
         PostgresConnection.open(address, { limits, names, constraints }),
       );

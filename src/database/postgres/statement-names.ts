@@ -6,13 +6,18 @@ import { hash } from 'node:crypto';
  */
 export class StatementNames {
   readonly #names = new Map<string, string>();
-  #used = true;
+  #most: number;
+
+  /** `most`: how many there are at most; what comes after them is parsed each time. */
+  constructor(most = 256) {
+    this.#most = most;
+  }
 
   /** Undefined: to be parsed each time. */
   of(sql: string): string | undefined {
-    if (!this.#used) return undefined;
+    if (this.#most === 0) return undefined;
     const known = this.#names.get(sql);
-    if (known !== undefined || this.#names.size >= maxStatements) return known;
+    if (known !== undefined || this.#names.size >= this.#most) return known;
     const name = hash('sha256', sql, 'base64url');
     this.#names.set(sql, name);
     return name;
@@ -20,8 +25,6 @@ export class StatementNames {
 
   /** Something between here and the server does not keep them. */
   giveUp(): void {
-    this.#used = false;
+    this.#most = 0;
   }
 }
-
-const maxStatements = 256;
