@@ -69,7 +69,12 @@ export class PostgresConnection {
   async run<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const name = this.#shared.names.of(sql);
     const config = { text: sql, values: parameters.map(toSql), ...(name !== undefined && { name }) };
-    const { rows, rowCount, command } = await this.#settled(this.#client.query<R & object>(config));
+    const { rows, rowCount, command } = await this.#settled(
+      this.#client.query<R & object>(config).catch(error => {
+        if (isStale(error)) this.#shared.names.renew(sql, name);
+        throw error;
+      }),
+    );
     return { rows, ...(command !== 'SELECT' && { numAffectedRows: BigInt(rowCount ?? 0) }) };
   }
 

@@ -23,6 +23,12 @@ export class StatementNames {
     return name;
   }
 
+  /** What was prepared under this name is for a schema that was changed: the text gets another, on every connection. */
+  renew(sql: string, name: string | undefined): void {
+    if (name === undefined || this.#names.get(sql) !== name) return;
+    this.#names.set(sql, hash('sha256', `${name} ${sql}`, 'base64url'));
+  }
+
   /** Something between here and the server does not keep them. */
   giveUp(): void {
     this.#most = 0;
