@@ -13,9 +13,10 @@ import { createLog } from '../../src/log.ts';
 import { bufferedOutput } from '../../src/log-output.ts';
 import { createVault } from '../../src/vault.ts';
 
+const unlimited = { LOGIN_LIMIT_ACCOUNT: '0', LOGIN_LIMIT_SOURCE: '0', NEW_PASSWORD_LIMIT: '0' };
 const [folder = '', url = '', reads = 'together'] = process.argv.slice(2);
 const app = await buildApp({
-  config: readConfig({ NODE_ENV: 'test', BCRYPT_COST: '4', PORT: '0' }),
+  config: readConfig({ NODE_ENV: 'test', BCRYPT_COST: '4', PORT: '0', ...unlimited }),
   version: '0.0.0',
   database: await openDatabase(url, { together: reads === 'together' }),
   engine: await createBcryptEngine({ threads: 1, log: () => undefined }),
