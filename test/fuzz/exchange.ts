@@ -31,7 +31,8 @@ export class FuzzConnection {
   }
 
   async send(bytes: Buffer, isHead: boolean): Promise<Outcome> {
-    const socket = this.#socket ?? this.#open();
+    // One that the service has closed since then is over without saying so again.
+    const socket = this.#socket?.destroyed === false ? this.#socket : this.#open();
     this.#socket = socket;
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     let text = '';
@@ -123,5 +124,5 @@ function isComplete(bytes: Buffer): boolean {
   if (/^transfer-encoding:/im.test(head))
     return /^[0-9a-f]+(;[^\r\n]*)?\r\n.*\r\n0\r\n\r\n$/is.test(text.slice(end + 4));
   const [, length = '0'] = /^content-length:[ \t]*(\d+)/im.exec(head) ?? [];
-  return text.length >= end + 4 + Number(length);
+  return text.length === end + 4 + Number(length);
 }

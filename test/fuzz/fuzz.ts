@@ -47,10 +47,12 @@ export async function fuzz({ url, seed, count, connections, onProgress }: FuzzOp
         if (faults.length < 100)
           faults.push(`case ${index}: ${fault}\n${JSON.stringify(bytes.toString('latin1').slice(0, 2000))}`);
       };
-      const line = /^(?:\r?\n)*([A-Z]+) +(\S+) +HTTP\/\d\.\d\r\n/.exec(bytes.toString('latin1'));
-      const [, method = '', path = ''] = line ?? [];
+      const text = bytes.toString('latin1');
+      const isHead = /^\s*HEAD /.test(text);
+      const [, verb = '', path = ''] = /^(?:\r?\n)*([A-Z]+) +(\S+) +HTTP\/\d\.\d\r\n/.exec(text) ?? [];
+      const method = isHead ? 'HEAD' : verb;
       try {
-        const { answers, rest } = await connection.send(bytes, method === 'HEAD');
+        const { answers, rest } = await connection.send(bytes, isHead);
         if (rest !== '') report(`what came is no answer: ${rest.slice(0, 300)}`);
         const [answer] = answers;
         statuses[answer?.status ?? 0] = (statuses[answer?.status ?? 0] ?? 0) + 1;
