@@ -89,6 +89,7 @@ async function readForLong(file: string, running: () => boolean): Promise<void> 
     reader.prepare('select count(*) from sessions').get();
     await pause(500);
     reader.exec('commit');
+    await pause(50);
   }
 }
 
