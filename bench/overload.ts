@@ -5,10 +5,11 @@
  * `node bench/overload.ts [--cost 12] [--seconds 60] [--times 5] [--me 500]`
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Answer, type Connection, openConnection, rawPost } from './support/connection.ts';
+import { rawRequest } from './support/exchange.ts';
 import { startService } from './support/processes.ts';
 import { printTable, storeJson } from './support/report.ts';
 
@@ -33,26 +34,30 @@ const folder = mkdtempSync(join(tmpdir(), 'plinth-overload-'));
 closing.defer(() => rmSync(folder, { recursive: true }));
 const service = await startService(folder, { BCRYPT_COST: values.cost });
 closing.defer(service.stop);
-const agent = new Agent({ keepAlive: true });
-closing.defer(() => agent.destroy());
+const idle: Connection[] = [];
+closing.defer(async () => {
+  for (const connection of idle) await connection[Symbol.asyncDispose]();
+});
 
 for (const email of ['ada@example.com', 'grace@example.com'])
-  await send('POST', '/users', { email, password });
+  await send(rawPost('/users', { email, password }));
 // Of somebody who does not log in again and again: the oldest session of one who does ends.
 const { token } = await login('grace@example.com');
 
 // The capacity: as many at once as keep every lane full.
 const capacity = await closedLoop(16, 10_000);
-const idle = await openLoop(Number(values.me), 5, () => send('GET', '/me', undefined, token));
+const alone = await openLoop(Number(values.me), 5, () => send(rawRequest('/me', token)));
 const offered = capacity * Number(values.times);
 let number = 0;
 const [me, logins] = await Promise.all([
-  openLoop(Number(values.me), seconds, () => send('GET', '/me', undefined, token)),
+  openLoop(Number(values.me), seconds, () => send(rawRequest('/me', token))),
   openLoop(offered, seconds, () =>
-    send('POST', '/login', {
-      email: number++ % 2 ? 'ada@example.com' : `nobody${number}@example.com`,
-      password,
-    }),
+    send(
+      rawPost('/login', {
+        email: number++ % 2 ? 'ada@example.com' : `nobody${number}@example.com`,
+        password,
+      }),
+    ),
   ),
 ]);
 const admitted = logins.filter(({ status }) => status === 200 || status === 401);
@@ -66,7 +71,7 @@ const row = (name: string, outcomes: readonly Outcome[]): string[] => {
   return [name, String(outcomes.length), at(0.5), at(0.99), at(1)];
 };
 const rows = [
-  row('GET /me, nothing beside', idle),
+  row('GET /me, nothing beside', alone),
   row('GET /me, beside the logins', me),
   row('logins that were admitted', admitted),
   row('logins that were shed', shed),
@@ -118,34 +123,16 @@ async function openLoop(perSecond: number, duration: number, act: () => Promise<
   return await Promise.all(pending);
 }
 
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
 async function login(email: string): Promise<{ token: string }> {
-  const { status, text } = await send('POST', '/login', { email, password });
-  if (status !== 200) throw new Error(`login: ${status} ${text}`);
-  return { token: JSON.parse(text).access_token };
+  const { status, body } = await send(rawPost('/login', { email, password }));
+  if (status !== 200) throw new Error(`login: ${status} ${body}`);
+  return { token: JSON.parse(body).access_token };
 }
 
-function send(method: string, path: string, body?: object, bearer?: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const payload = body && JSON.stringify(body);
-    const headers = {
-      ...(payload && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
-      ...(bearer && { authorization: `Bearer ${bearer}` }),
-    };
-    const outgoing = request(
-      { port: service.port, host: '127.0.0.1', method, path, agent, headers },
-      incoming => {
-        let text = '';
-        incoming.setEncoding('utf8').on('data', chunk => {
-          text += chunk;
-        });
-        incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text }));
-      },
-    );
-    outgoing.on('error', reject).end(payload);
-  });
+/** On a connection that nobody uses, or a new one. */
+async function send(request: string): Promise<Answer> {
+  const connection = idle.pop() ?? (await openConnection(service.port));
+  const answer = await connection.exchange(request);
+  idle.push(connection);
+  return answer;
 }

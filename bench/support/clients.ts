@@ -3,8 +3,8 @@
  * renew a session send what the last answer gave them. A process of its own; each message of the parent is a `Clients`, each
  * answer a `Served`.
  */
-import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { openConnection, rawPost } from './connection.ts';
 import { rawRequest } from './exchange.ts';
 
 export interface Clients {
@@ -44,11 +44,13 @@ async function run({ port, seconds, ask, tokens, pause: rest }: Clients): Promis
   const start = performance.now();
   const end = start + seconds * 1000;
   const client = async (first: string): Promise<string> => {
-    await using connection = await open(port);
+    await using connection = await openConnection(port);
     let token = first;
     while (performance.now() < end) {
       const sent = performance.now();
-      const body = await connection.exchange(ask === 'me' ? rawRequest('/me', token) : renewal(token));
+      const request = ask === 'me' ? rawRequest('/me', token) : rawPost('/refresh', { refresh_token: token });
+      const { status, body } = await connection.exchange(request);
+      if (status !== 200) throw new Error(`not an answer to count: ${status} ${body}`);
       latencies.push(performance.now() - sent);
       if (ask === 'refresh') token = JSON.parse(body).refresh_token;
       if (rest > 0) await pause(rest);
@@ -65,45 +67,4 @@ async function run({ port, seconds, ask, tokens, pause: rest }: Clients): Promis
     p99: quantile(0.99),
     tokens: last,
   };
-}
-
-function renewal(token: string): string {
-  const body = `{"refresh_token":"${token}"}`;
-  return `POST /refresh HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-}
-
-interface Connection extends AsyncDisposable {
-  /** The body of the answer; rejects when it is not a 200. */
-  exchange(request: string): Promise<string>;
-}
-
-function open(port: number): Promise<Connection> {
-  return new Promise((opened, failed) => {
-    let answered = (_body: string): void => undefined;
-    let refused = failed;
-    let text = '';
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true }).setEncoding('latin1');
-    socket.on('error', error => refused(error));
-    socket.on('data', (chunk: string) => {
-      text += chunk;
-      const bodyAt = text.indexOf('\r\n\r\n') + 4;
-      const [, length = ''] = /content-length: (\d+)/.exec(text) ?? [];
-      if (bodyAt < 4 || text.length < bodyAt + Number(length)) return;
-      const answer = text;
-      text = '';
-      if (answer.startsWith('HTTP/1.1 200 ')) answered(answer.slice(bodyAt));
-      else refused(new Error(`not an answer to count:\n${answer}`));
-    });
-    socket.once('connect', () =>
-      opened({
-        exchange: request =>
-          new Promise((resolve, reject) => {
-            answered = resolve;
-            refused = reject;
-            socket.write(request);
-          }),
-        [Symbol.asyncDispose]: async () => void socket.destroy(),
-      }),
-    );
-  });
 }
