@@ -7,7 +7,17 @@ import { promisify } from 'node:util';
 import { temporaryFolder } from './helpers/folder.ts';
 
 const root = new URL('../', import.meta.url).pathname;
-const copied = ['src', 'migrations', 'release', 'test', 'bin', 'package.json', 'tsconfig.json', 'biome.json'];
+const copied = [
+  'src',
+  'migrations',
+  'bench',
+  'release',
+  'test',
+  'bin',
+  'package.json',
+  'tsconfig.json',
+  'biome.json',
+];
 /** Its own tests, and that imports point inward still. */
 const suites = ['notes', 'architecture'];
 

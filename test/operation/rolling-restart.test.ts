@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { rollNodes } from './rolling-restart.ts';
 
-test('three nodes are replaced two times under load, and no request fails', async t => {
-  const { requests, failed, exitCodes } = await rollNodes(t, { rounds: 2, drainDelay: 1, clients: 3 });
+test('three nodes are replaced under load, and no request fails', async t => {
+  const { requests, failed, exitCodes } = await rollNodes(t, { rounds: 1, drainDelay: 1, clients: 3 });
   assert.deepEqual(failed, []);
-  assert.deepEqual(exitCodes, Array(6).fill(0));
-  assert.ok(requests > 100, `${requests} requests`);
+  assert.deepEqual(exitCodes, Array(3).fill(0));
+  assert.ok(requests > 50, `${requests} requests`);
 });
 
 test('without the delay some do, because the balancer does not know yet', async t => {
