@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { openDatabase } from '../src/database.ts';
 import { claimDatabase } from '../src/instance.ts';
 import { createVault } from '../src/vault.ts';
@@ -23,9 +24,12 @@ const server = await startPostgres(['fsync=on', 'full_page_writes=on', 'autovacu
 
 const [first, second] = [join(folder, 'first.db'), join(folder, 'second.db')];
 await fill(first);
+const up = await move(`sqlite:${first}`, server.url);
+const bytes = await bytesOfRows(['users', 'sessions']);
+const down = await move(server.url, `sqlite:${second}`);
 const measured = [
-  { direction: 'SQLite to PostgreSQL', ...(await move(`sqlite:${first}`, server.url)) },
-  { direction: 'PostgreSQL to SQLite', ...(await move(server.url, `sqlite:${second}`)) },
+  { direction: 'SQLite to PostgreSQL', ...up },
+  { direction: 'PostgreSQL to SQLite', ...down },
 ];
 await server.end();
 const megabytes = Math.round(statSync(first).size / 1e6);
@@ -40,7 +44,11 @@ printTable(
     String(memory_mb),
   ]),
 );
-storeJson('move', { people, sqlite_mb: megabytes, measured });
+printTable(
+  ['a row with its indexes, on PostgreSQL', 'bytes'],
+  Object.entries(bytes).map(([table, size]) => [table, String(size)]),
+);
+storeJson('move', { people, sqlite_mb: megabytes, measured, postgres_bytes_of_a_row: bytes });
 
 async function fill(path: string): Promise<void> {
   const database = await openDatabase(`sqlite:${path}`);
@@ -101,6 +109,19 @@ async function move(from: string, to: string): Promise<{ seconds: number; memory
   if (code !== 0) throw new Error(`the move ended with ${code}`);
   const seconds = Math.round((performance.now() - began) / 100) / 10;
   return { seconds, memory_mb: Math.round(memory) };
+}
+
+/** What a row takes on PostgreSQL's disk, with its share of the indexes. */
+async function bytesOfRows(tables: readonly string[]): Promise<Record<string, number>> {
+  const client = new pg.Client(server.url);
+  await client.connect();
+  const sizes: Record<string, number> = {};
+  for (const table of tables) {
+    const { rows } = await client.query(`select pg_total_relation_size('${table}') as bytes`);
+    sizes[table] = Math.round(Number(rows[0].bytes) / people);
+  }
+  await client.end();
+  return sizes;
 }
 
 /** Megabytes, of a process on Linux that may have ended. */

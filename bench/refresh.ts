@@ -1,13 +1,16 @@
 /**
  * Durable refreshes a second: clients who each renew a session of their own, against the service as an operator starts it, on
  * SQLite in a file; and what `GET /me` takes meanwhile, asked by eight others every 10 ms, against the same without refreshes, rounds by
- * turns. `node bench/refresh.ts [rounds] [seconds each] [clients]`
+ * turns. With `postgres`, on a server beside it that keeps what it commits. `node bench/refresh.ts [rounds] [seconds each]
+ * [clients] [sqlite|postgres]`
  */
 import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startPostgres } from '../test/helpers/postgres/start.ts';
 import type { Clients, Served } from './support/clients.ts';
 import { cpuTime, startService } from './support/processes.ts';
 import { median, printTable, storeJson } from './support/report.ts';
@@ -15,12 +18,16 @@ import { median, printTable, storeJson } from './support/report.ts';
 const rounds = Number(process.argv[2] ?? 7);
 const seconds = Number(process.argv[3] ?? 3);
 const clients = Number(process.argv[4] ?? 64);
+const engine = process.argv[5] ?? 'sqlite';
 const asking = 8;
 
 await using closing = new AsyncDisposableStack();
 const folder = mkdtempSync(join(tmpdir(), 'plinth-refresh-'));
 closing.defer(() => rmSync(folder, { recursive: true }));
-const service = await startService(folder, { MAX_SESSIONS: String(clients + asking) });
+const service = await startService(folder, {
+  MAX_SESSIONS: String(clients + asking),
+  ...(engine === 'postgres' && (await onPostgres())),
+});
 closing.defer(service.stop);
 const sessions = await openSessions(clients + asking);
 const askers = {
@@ -111,7 +118,20 @@ process.stdout.write(
     `this disk syncs ${result.syncs_per_second_one_by_one} times a second, one after the other\n`,
 );
 const list = samples.map(sample => Math.round(rate(sample.refreshes)));
-storeJson('refresh', { clients, asking, rounds, seconds, ...result, refreshes_by_round: list });
+storeJson(engine === 'postgres' ? 'refresh-postgres' : 'refresh', {
+  clients,
+  asking,
+  rounds,
+  seconds,
+  ...result,
+  refreshes_by_round: list,
+});
+
+async function onPostgres(): Promise<Record<string, string>> {
+  const { url, end } = await startPostgres(['fsync=on', 'full_page_writes=on', 'synchronous_commit=on']);
+  closing.defer(end);
+  return { DATABASE_URL: url, SECRET: randomBytes(32).toString('base64url') };
+}
 
 interface Tokens {
   readonly access_token: string;

@@ -49,7 +49,7 @@ export async function fuzz({ url, seed, count, connections, onProgress }: FuzzOp
       };
       const text = bytes.toString('latin1');
       const isHead = /^\s*HEAD /.test(text);
-      const [, verb = '', path = ''] = /^(?:\r?\n)*([A-Z]+) +(\S+) +HTTP\/\d\.\d\r\n/.exec(text) ?? [];
+      const [, verb = '', path = ''] = /^[\r\n]*([A-Z]+) +(\S+) +HTTP\/\d\.\d\r\n/.exec(text) ?? [];
       const method = isHead ? 'HEAD' : verb;
       try {
         const { answers, rest } = await connection.send(bytes, isHead);
