@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
-import type { CheckpointResult } from './checkpoint-worker.ts';
+import type { CheckpointRequest, CheckpointResult } from './checkpoint-worker.ts';
 import type { Mutex } from './mutex.ts';
 import type { WalSync } from './wal-sync.ts';
 
@@ -33,8 +33,11 @@ export class Checkpointer {
   /** For just after a commit, while no transaction is open. */
   consider(): void {
     if (this.#running || this.#disk.failed) return;
-    const { log, checkpointed } = this.#progress.get() ?? {};
-    if (Number(log) - Number(checkpointed) - this.#left < manyFrames) return;
+    const { log, uncopied } = this.#seen();
+    // Another process may have copied what was left.
+    this.#left = Math.min(this.#left, uncopied);
+    // Of a log that somebody keeps from starting anew, ever more at a time: otherwise writers would wait again and again.
+    if (uncopied - this.#left < Math.max(manyFrames, log / 16)) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
     });
@@ -45,25 +48,35 @@ export class Checkpointer {
     await this.#end();
   }
 
-  /** Most of it while writers go on, the rest while they wait: then nothing is left and the log starts anew. */
+  #seen(): { log: number; uncopied: number } {
+    const { log, checkpointed } = this.#progress.get() ?? {};
+    return { log: Number(log), uncopied: Number(log) - Number(checkpointed) };
+  }
+
+  /**
+   * Most of it while writers go on, the rest while they wait: then nothing is left and the log starts anew. A log that
+   * has grown, because other processes read or write at that moment, is worth a wait for them.
+   */
   async #run(): Promise<void> {
     clearTimeout(this.#idle);
-    this.#left = await this.#checkpoint();
+    this.#left = await this.#checkpoint({ wait: 0 });
     const unlock = await this.#mutex.lock();
     try {
-      this.#left = await this.#checkpoint();
+      const { log } = this.#seen();
+      const wait = log < longFrames ? 0 : Math.min(Math.ceil(log / 64), longestWait);
+      this.#left = await this.#checkpoint({ wait });
     } finally {
       unlock();
     }
     this.#idle = setTimeout(() => void this.#end(), idleAfter).unref();
   }
 
-  async #checkpoint(): Promise<number> {
+  async #checkpoint(request: CheckpointRequest): Promise<number> {
     if (this.#disk.failed) return this.#left;
     // Flags of this process, such as those of `node -e`, can keep a thread from starting; it needs none.
     const options = { workerData: this.#path, execArgv: [] };
     this.#worker ??= new Worker(new URL('checkpoint-worker.ts', import.meta.url), options);
-    const result = await answer(this.#worker);
+    const result = await answer(this.#worker, request);
     if ('left' in result) return result.left;
     // Nothing is lost: the log has it all, and the next need tries again.
     if (result.syncFailed) this.#disk.fail(new Error(result.failed));
@@ -81,11 +94,11 @@ export class Checkpointer {
   }
 }
 
-async function answer(worker: Worker): Promise<CheckpointResult> {
+async function answer(worker: Worker, request: CheckpointRequest): Promise<CheckpointResult> {
   const { promise, resolve } = Promise.withResolvers<CheckpointResult>();
   const died = () => resolve({ failed: 'the thread ended', syncFailed: false, died: true });
   worker.once('message', resolve).once('error', died).once('exit', died);
-  worker.postMessage('checkpoint');
+  worker.postMessage(request);
   const result = await promise;
   worker.off('error', died).off('exit', died);
   return result;
@@ -93,6 +106,10 @@ async function answer(worker: Worker): Promise<CheckpointResult> {
 
 /** 4 MiB of pages: copied in about ten milliseconds, and little for a start after a crash to read. */
 const manyFrames = 1000;
+/** 16 MiB of pages, from where on it is waited for other processes: 62 ms, and longer the longer the log is. */
+const longFrames = 4000;
+/** Milliseconds: much less than a writer's patience, since the writers of all processes wait meanwhile. */
+const longestWait = 250;
 /** 64 MiB of pages. */
 const mostFrames = 16_000;
 const idleAfter = 10_000;

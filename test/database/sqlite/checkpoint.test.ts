@@ -77,6 +77,36 @@ test('a log that grew because somebody read for long is cut down when it starts 
   assert.ok(size() <= 64 * 2 ** 20, `${size()}`);
 });
 
+test('a long log waits, with its writers, for the moment between two reads of another process', async t => {
+  const { database, path } = await open(t);
+  using reader = new DatabaseSync(path, { readOnly: true });
+  using other = new DatabaseSync(path, { timeout: 0 });
+  let writing = true;
+  let largest = 0;
+  const busy = (async () => {
+    for (let n = 0; writing && n < 1000; n++) {
+      const row = { ...user(`${n}`), name: 'x'.repeat(100_000) };
+      await database.transaction(tx => tx.insertInto('users').values(row).execute());
+      largest = Math.max(largest, statSync(`${path}-wal`).size);
+    }
+  })();
+  do {
+    reader.exec('begin');
+    reader.prepare('select count(*) from users').get();
+    while (!isLocked(other)) {
+      assert.ok(largest < 64 * 2 ** 20, `${largest} bytes of log, and nobody waits`);
+      await turn();
+    }
+    assert.ok(largest > 15 * 2 ** 20, `a log of ${largest} bytes is not worth a wait`);
+    reader.exec('commit');
+    // The next commit begins the log anew, unless this thread came too late.
+    while (isLocked(other)) await turn();
+    for (let turns = 0; turns < 50 && framesOf(other) > 1000; turns++) await turn();
+  } while (framesOf(other) > 1000);
+  writing = false;
+  await busy;
+});
+
 /** Four pages of text each. */
 async function write(database: Database, name: string, rows: number): Promise<void> {
   for (let n = 0; n < rows; n++) {
@@ -95,6 +125,21 @@ function watchThreads(t: TestContext): ReadonlySet<Worker> {
   process.on('worker', add);
   t.after(() => process.off('worker', add));
   return alive;
+}
+
+/** Whether somebody else keeps writers away at this moment. */
+function isLocked(raw: DatabaseSync): boolean {
+  try {
+    raw.exec('begin immediate');
+    raw.exec('rollback');
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function framesOf(raw: DatabaseSync): number {
+  return Number(raw.prepare('pragma wal_checkpoint(noop)').get()?.['log']);
 }
 
 function uncopied(path: string): number {
