@@ -6,13 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { randomFrom } from '../database/support.ts';
 import type { Start } from '../helpers/process.ts';
 import type { Scope } from '../helpers/scope.ts';
+import { acknowledgedBy, crowd, readyWithin, startsOf } from './crowd.ts';
 import type { Experiment, Observed, Plan } from './experiment.ts';
-import { AnswerLost, Person } from './person.ts';
-import { leftBehind } from './postgres-leaks.ts';
+import { AnswerLost } from './person.ts';
 import { folderOf, Node } from './service.ts';
-
-/** Milliseconds in which a service has to be ready again after a crash. */
-const readyWithin = 2000;
 
 export const kill: Experiment = {
   name: 'kill',
@@ -28,29 +25,15 @@ export const kill: Experiment = {
     ),
 };
 
-/** On SQLite one service, on PostgreSQL one of three; `start`: a variant. */
-export async function killAgain(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
+async function killAgain(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
   const isFull = plan.scale === 'full';
   const rounds = plan.rounds ?? (isFull ? 30 : 2);
   const random = randomFrom(plan.seed);
   const folder = folderOf(scope);
-  const nodes = Array.from(
-    { length: plan.database === undefined ? 1 : 3 },
-    () => new Node(scope, folder, plan.database, start),
-  );
-  const any = () =>
-    nodes[Math.floor(random() * nodes.length)] ?? nodes[0] ?? new Node(scope, folder, undefined);
-  const people = Array.from(
-    { length: isFull ? 64 : 8 },
-    (_, n) =>
-      new Person(
-        `person${n}.${plan.seed}.${process.pid}@example.com`,
-        `10.0.0.${n}`,
-        randomFrom(plan.seed * 1000 + n),
-      ),
-  );
+  const node = new Node(scope, folder, undefined, start);
+  const people = crowd(plan, isFull ? 64 : 8);
   const findings: string[] = [];
-  for (const node of nodes) await node.start();
+  await node.start();
 
   let lost = 0;
   for (let round = 0; round < rounds; round++) {
@@ -58,7 +41,7 @@ export async function killAgain(scope: Scope, plan: Plan, start: Start): Promise
     const busy = people.map(async person => {
       while (running) {
         try {
-          await person.act(any().client);
+          await person.act(node.client);
         } catch (error) {
           if (!(error instanceof AnswerLost)) throw error;
           lost++;
@@ -68,31 +51,26 @@ export async function killAgain(scope: Scope, plan: Plan, start: Start): Promise
       }
     });
     await pause(50 + random() * (isFull ? 1950 : 400));
-    const victim = any();
-    await victim.kill();
+    await node.kill();
     running = false;
     await Promise.all(busy);
-    if (plan.database === undefined) findings.push(...unsound(folder));
-    await victim.start();
-    await Promise.all(people.map(person => person.check(any().client)));
+    findings.push(...unsound(folder));
+    await node.start();
+    await Promise.all(people.map(person => person.check(node.client)));
   }
-  if (plan.database === undefined) for (const node of nodes) await node.stop();
-  else findings.push(...(await leftBehind(nodes, plan.database)));
+  await node.stop();
 
-  const starts = nodes.flatMap(node => node.starts).sort((a, b) => a - b);
+  const { median, figures } = startsOf([node]);
   findings.push(...people.flatMap(person => person.findings));
-  const median = starts[starts.length >> 1] ?? 0;
   // Not the slowest: a machine that does something else at that moment is no fault of the service.
   if (isFull && median > readyWithin) findings.push(`starts take ${Math.round(median)} ms`);
   return {
     findings,
     figures: {
       kills: rounds,
-      'acknowledged writes': people.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+      'acknowledged writes': acknowledgedBy(people),
       'answers lost': lost,
-      'ready, median ms': Math.round(median),
-      'ready, slowest ms': Math.round(starts.at(-1) ?? 0),
-      [`starts over ${readyWithin} ms`]: starts.filter(time => time > readyWithin).length,
+      ...figures,
     },
   };
 }

@@ -63,7 +63,7 @@ export class Checkpointer {
     const unlock = await this.#mutex.lock();
     try {
       const { log } = this.#seen();
-      const wait = log < longFrames ? 0 : Math.min(Math.ceil(log / 64), longestWait);
+      const wait = log < longFrames ? 0 : Math.min(Math.ceil(log / 32), longestWait);
       this.#left = await this.#checkpoint({ wait });
     } finally {
       unlock();
@@ -106,8 +106,8 @@ async function answer(worker: Worker, request: CheckpointRequest): Promise<Check
 
 /** 4 MiB of pages: copied in about ten milliseconds, and little for a start after a crash to read. */
 const manyFrames = 1000;
-/** 16 MiB of pages, from where on it is waited for other processes: 62 ms, and longer the longer the log is. */
-const longFrames = 4000;
+/** 8 MiB of pages, from where on it is waited for other processes: 63 ms, and longer the longer the log is. */
+const longFrames = 2000;
 /** Milliseconds: much less than a writer's patience, since the writers of all processes wait meanwhile. */
 const longestWait = 250;
 /** 64 MiB of pages. */
