@@ -169,6 +169,7 @@ export class Person {
 
   async #checkLogin(client: Client, login: Login): Promise<void> {
     const { status, body } = await this.#me(client, login);
+    const before = login.state;
     if (login.state === 'unknown') login.state = status === 200 ? 'live' : 'ended';
     if (login.state === 'ended') {
       if (status !== 401) this.#note(`an ended session was answered with ${status}`);
@@ -183,7 +184,9 @@ export class Person {
     const renewed = await this.#renew(client, login.refresh);
     if (renewed.status === 200) renew(login, renewed);
     else {
-      this.#note(`the refresh token of a live session was answered with ${renewed.status}`);
+      this.#note(
+        `the refresh token of a live session, ${before} before, was answered with ${renewed.status}`,
+      );
       login.state = 'ended';
     }
     if (login.spent !== undefined && this.#random() < 0.1) await this.#useSpent(client, login, login.spent);
