@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
+import pg from 'pg';
 import { DatabaseUnavailable, openDatabase } from '../../../src/database.ts';
 import { startApp } from '../../helpers/app.ts';
 import { migratedDatabase } from '../../helpers/postgres/databases.ts';
@@ -118,6 +119,27 @@ test('a statement that hangs in the server is left alone by it, and its connecti
   while ((await sleeping()) > 0) {
     assert.ok(performance.now() - start < 6000);
     await delay(100);
+  }
+});
+
+test('a server that takes no writes, as after a failover, is still read, and a write is a 503 that comes to an end', async t => {
+  const { app, direct, proxy, person } = await startBehindProxy(t);
+  const administrator = new pg.Client(direct);
+  await administrator.connect();
+  t.after(() => administrator.end());
+  const rename = () => app.request('PATCH', '/me', { token: person.token, json: { name: 'Ada' } });
+  const name = administrator.escapeIdentifier(new URL(direct).pathname.slice(1));
+  for (const [readOnly, status, code] of [
+    ['on', 503, 'unavailable'],
+    ['off', 200, undefined],
+  ] as const) {
+    await administrator.query(`alter database ${name} set default_transaction_read_only = ${readOnly}`);
+    proxy.cut();
+    while (proxy.connections() > 0) await delay(1);
+    await delay(10);
+    assert.equal((await app.get('/me', person)).status, 200);
+    const written = await rename();
+    assert.deepEqual([written.status, written.body.code], [status, code]);
   }
 });
 

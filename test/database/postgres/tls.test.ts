@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { DatabaseRefused, DatabaseUnavailable, openDatabase } from '../../../src/database.ts';
-import { temporaryFolder } from '../../helpers/folder.ts';
 import { migratedDatabase } from '../../helpers/postgres/databases.ts';
 import { names } from '../support.ts';
 
@@ -15,8 +15,7 @@ const openssl = (folder: string, ...words: string[]) =>
   execFileSync('openssl', words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
 
 /** A CA, and a certificate of it for each of the names. */
-function makeCertificates(t: TestContext, subjects: Readonly<Record<string, string>>): string {
-  const folder = temporaryFolder(t);
+function makeCertificates(folder: string, subjects: Readonly<Record<string, string>>): void {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   for (const ca of ['ca', 'other-ca'])
     openssl(
@@ -42,11 +41,10 @@ function makeCertificates(t: TestContext, subjects: Readonly<Record<string, stri
     ];
     openssl(folder, 'req', '-x509', ...key, ...signer, '-subj', '/CN=server', ...extension, ...files);
   }
-  return folder;
 }
 
 /** A server of PostgreSQL's protocol that asks for TLS and passes on what is in it; where it listens. */
-async function startTls(t: TestContext, target: URL, folder: string, certificate: string): Promise<number> {
+async function startTls(t: TestContext, target: URL, certificate: string): Promise<number> {
   const options = {
     isServer: true,
     cert: readFileSync(join(folder, `${certificate}.pem`)),
@@ -76,6 +74,10 @@ const byName = 'DNS:localhost';
 const byAddress = 'IP:127.0.0.1';
 const elsewhere = 'DNS:db.example,IP:127.0.0.2';
 
+const folder = mkdtempSync(join(tmpdir(), 'plinth-tls-'));
+before(() => makeCertificates(folder, { byName, byAddress, elsewhere }));
+after(() => rmSync(folder, { recursive: true }));
+
 for (const { mode, ca, certificate, host = '127.0.0.1', is } of [
   { mode: 'verify-full', ca: 'ca', certificate: 'byName', host: 'localhost', is: 'taken' },
   { mode: 'verify-full', ca: 'ca', certificate: 'byAddress', is: 'taken' },
@@ -91,9 +93,8 @@ for (const { mode, ca, certificate, host = '127.0.0.1', is } of [
 ] satisfies Case[]) {
   test(`${mode} to ${host}, trusting ${ca ?? 'what Node trusts'}: a certificate ${certificate} is ${is}`, async t => {
     const target = new URL(await migratedDatabase());
-    const folder = makeCertificates(t, { [certificate]: { byName, byAddress, elsewhere }[certificate] });
     const url = new URL(target);
-    url.host = `${host}:${await startTls(t, target, folder, certificate)}`;
+    url.host = `${host}:${await startTls(t, target, certificate)}`;
     url.searchParams.set('sslmode', mode);
     if (ca) url.searchParams.set('sslrootcert', join(folder, `${ca}.pem`));
     const opening = openDatabase(url.href);
@@ -119,11 +120,10 @@ interface Case {
   readonly is: 'taken' | 'refused';
 }
 
-test('a server without TLS, and certificates that cannot be read, are not worked with', async t => {
+test('a server without TLS, and certificates that cannot be read, are not worked with', async () => {
   const url = new URL(await migratedDatabase());
   url.searchParams.set('sslmode', 'verify-full');
   await assert.rejects(openDatabase(url.href), DatabaseUnavailable);
-  const folder = temporaryFolder(t);
   url.searchParams.set('sslrootcert', join(folder, 'absent.pem'));
   await assert.rejects(openDatabase(url.href), DatabaseRefused);
 });
