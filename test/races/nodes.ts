@@ -16,24 +16,33 @@ export interface Racers {
   readonly keys: KeyOperations;
 }
 
+/** All come from one source, which would have had enough of them. */
+const settings = {
+  LOG_LEVEL: 'fatal',
+  LOGIN_LIMIT_ACCOUNT: '0',
+  LOGIN_LIMIT_SOURCE: '0',
+  NEW_PASSWORD_LIMIT: '0',
+};
+
 /** How the third node is broken on purpose. */
 export type Plant = (world: Pick<World, 'database' | 'monotonic'>) => Pick<World, 'database' | 'monotonic'>;
 
 /** Three services on one database, each with connections of its own. They share it and the time, and nothing in memory. */
-export async function startRacers(t: TestContext, plant: Plant = world => world): Promise<Racers> {
+export async function startRacers(
+  t: TestContext,
+  { plant = world => world, url }: { readonly plant?: Plant; readonly url?: string } = {},
+): Promise<Racers> {
   const time = new StandingTime();
-  const url = await newDatabase(t);
+  const place = url ?? (await newDatabase(t));
   const engine = await createBcryptEngine({ threads: 1, log: () => undefined });
   const databases: Database[] = [];
   const nodes: TestApp[] = [];
   for (const broken of [false, false, true]) {
-    const database = await openDatabase(url);
+    const database = await openDatabase(place);
     databases.push(database);
     const sound = { database, monotonic: time.monotonic };
     const world = broken ? plant(sound) : sound;
-    nodes.push(
-      await startApp(t, { ...world, engine, clock: time.clock(), settings: { LOG_LEVEL: 'fatal' } }),
-    );
+    nodes.push(await startApp(t, { ...world, engine, clock: time.clock(), settings }));
   }
   const [database] = databases;
   if (!database) throw new Error('three were opened');

@@ -29,7 +29,7 @@ const broken: readonly (readonly [race: Race, plant: Plant, rule: RegExp])[] = [
 
 test('the control: a node that remembers is caught', async t => {
   for (const [race, plant, rule] of broken) {
-    const racers = await startRacers(t, plant);
+    const racers = await startRacers(t, { plant });
     const random = randomFrom(seed);
     let found: readonly string[] = [];
     for (let round = 0; found.length === 0 && round < 20; round++)
