@@ -42,6 +42,7 @@ export interface ReadQueries<Tables> extends Pick<Kysely<Tables>, 'selectFrom' |
   readonly together?: <Values extends object, Row>(
     read: PreparedRead<Tables, Values, Row>,
     values: Values,
+    alone: () => Promise<Row[]>,
   ) => Promise<Row[]>;
 }
 

@@ -9,6 +9,7 @@ export type Answer<Row> = Row & { readonly asked_turn: number };
 
 interface Waiting<Values, Row> {
   readonly values: Values;
+  readonly alone: () => Promise<Row[]>;
   readonly resolve: (rows: Row[]) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -28,10 +29,11 @@ export class ReadQueue<Values extends object, Row> {
     this.#execute = execute;
   }
 
-  ask(values: Values): Promise<Row[]> {
+  /** `alone`: the read as a query of its own, for where nothing else is asked for. */
+  ask(values: Values, alone: () => Promise<Row[]>): Promise<Row[]> {
     const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
     if (this.#waiting.length === 0) setImmediate(this.#send);
-    this.#waiting.push({ values, resolve, reject });
+    this.#waiting.push({ values, alone, resolve, reject });
     return promise;
   }
 
@@ -48,18 +50,19 @@ export class ReadQueue<Values extends object, Row> {
   };
 
   async #run(reads: readonly Waiting<Values, Row>[]): Promise<void> {
+    if (reads.length === 1) return await this.#runAlone(reads);
     try {
       const found = await this.#find(reads);
       for (const [at, { resolve }] of reads.entries()) resolve(found[at] ?? []);
     } catch (error) {
-      const [only, ...others] = reads;
-      if (others.length === 0 || error instanceof DatabaseUnavailable) {
-        for (const { reject } of reads) reject(error);
-      } else {
-        // A value that the database cannot take is to harm nobody else.
-        for (const read of [only, ...others]) if (read) await this.#run([read]);
-      }
+      // A value that the database cannot take is to harm nobody else.
+      if (!(error instanceof DatabaseUnavailable)) return await this.#runAlone(reads);
+      for (const { reject } of reads) reject(error);
     }
+  }
+
+  async #runAlone(reads: readonly Waiting<Values, Row>[]): Promise<void> {
+    for (const { alone, resolve, reject } of reads) await alone().then(resolve, reject);
   }
 
   async #find(reads: readonly Waiting<Values, Row>[]): Promise<Row[][]> {

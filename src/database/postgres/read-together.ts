@@ -24,7 +24,7 @@ export function readTogether<Tables>(
     return queue;
   }
 
-  return (read, values) => queueOf(read).ask(values);
+  return (read, values, alone) => queueOf(read).ask(values, alone);
 }
 
 /** The read for many rows of values: it is made for each of them, by the same indexes as alone. */
