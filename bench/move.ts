@@ -1,5 +1,5 @@
 /**
- * How long `npm run plinth -- move` takes: people with a session each, from SQLite to PostgreSQL and back, each in a
+ * How long `npm run plinth -- move` takes: people with a session and a known source each, from SQLite to PostgreSQL and back, each in a
  * process of its own, and how much memory that had at most. PostgreSQL is one that was just installed, with its own
  * settings and durable. `node bench/move.ts [people]`
  */
@@ -25,7 +25,7 @@ const server = await startPostgres(['fsync=on', 'full_page_writes=on', 'autovacu
 const [first, second] = [join(folder, 'first.db'), join(folder, 'second.db')];
 await fill(first);
 const up = await move(`sqlite:${first}`, server.url);
-const bytes = await bytesOfRows(['users', 'sessions']);
+const bytes = await bytesOfRows(['users', 'sessions', 'limits']);
 const down = await move(server.url, `sqlite:${second}`);
 const measured = [
   { direction: 'SQLite to PostgreSQL', ...up },
@@ -80,7 +80,15 @@ async function fill(path: string): Promise<void> {
       user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
       ip: '2001:db8::1',
     }));
+    const sources = users.map((_, n) => ({
+      key: digest(`source ${from + n}`).slice(0, 32),
+      account: digest(`account ${from + n}`).slice(0, 32),
+      times: '',
+      strikes: 0,
+      expires_at: now,
+    }));
     await database.transaction(async tx => {
+      await tx.insertInto('limits').values(sources).execute();
       await tx.insertInto('users').values(users).execute();
       await tx.insertInto('sessions').values(sessions).execute();
     });

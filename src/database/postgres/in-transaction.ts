@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { sql, type Transaction } from 'kysely';
 import type { Work } from '../engine.ts';
 import type { PostgresConnection } from './connection.ts';
@@ -31,7 +32,8 @@ export async function inTransaction<Tables, T>(
  * each transaction another connection.
  */
 export async function lockName<Tables>(tx: Transaction<Tables>, name: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${`plinth ${name}`}, 0))`.execute(tx);
+  const key = hash('sha256', `plinth ${name}`, 'buffer').readBigInt64BE();
+  await sql`select pg_advisory_xact_lock(cast(${String(key)} as bigint))`.execute(tx);
 }
 
 /** What cannot be rolled back ends with its connection. */
