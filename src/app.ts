@@ -12,10 +12,8 @@ import { createSessions } from './auth/sessions.ts';
 import { createTokenPairs } from './auth/token-pairs.ts';
 import { createAccessTokens } from './auth/tokens.ts';
 import { startUpkeep } from './auth/upkeep.ts';
-import { type BcryptEngine, EngineClosed, EngineFailed, Overloaded } from './bcrypt/engine.ts';
-import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
-import { type Database, DatabaseUnavailable } from './database.ts';
+import { EngineClosed, EngineFailed, Overloaded } from './bcrypt/engine.ts';
+import { DatabaseUnavailable } from './database.ts';
 import { docsRoutes } from './docs.ts';
 import { type Problem, unavailable } from './errors.ts';
 import { recordIn } from './events.ts';
@@ -33,49 +31,22 @@ import { recordEvents } from './http/request-events.ts';
 import { logRequests } from './http/request-log.ts';
 import { createSources, knowSources } from './http/source.ts';
 import { validatorCompiler } from './http/validation.ts';
-import { createAttempts } from './limits/attempts.ts';
-import { createLimiter } from './limits/limiter.ts';
-import type { Log } from './log.ts';
 import { describeRoutes } from './openapi.ts';
-import { type Gauge, Shedder } from './overload.ts';
-import { bodyLimit, createServer, fixedLimits, type Limits } from './server.ts';
+import { Shedder } from './overload.ts';
+import { bodyLimit, createServer, limitsOf } from './server.ts';
 import { createAccounts } from './users/accounts.ts';
 import { loadBlocklist } from './users/blocklist.ts';
 import { createPasswords } from './users/passwords.ts';
 import { userRoutes } from './users/routes.ts';
 import { UserBody } from './users/schemas.ts';
-import { createPasswordHasher } from './users/security.ts';
-import type { Vault } from './vault.ts';
-
-/** Everything the service touches of the world, passed in. */
-export interface World {
-  readonly config: Config;
-  readonly version: string;
-  readonly database: Database;
-  readonly engine: BcryptEngine;
-  readonly vault: Vault;
-  readonly clock: Clock;
-  /** Milliseconds on a clock that never jumps; the system's where none is given. */
-  readonly monotonic?: () => number;
-  /** How far behind the process is; the system's answer where none is given. */
-  readonly gauge?: Gauge;
-  /** From 0 to 1. */
-  readonly random?: () => number;
-  /** Instead of those that the settings give, so that a test need not wait for them. */
-  readonly limits?: Partial<Limits>;
-  readonly log: Log;
-}
+import type { World } from './world.ts';
 
 /** Builds the service; `listen` starts it. Closing it closes neither the database nor the hashing engine. */
 export async function buildApp(world: World): Promise<FastifyInstance> {
-  const { config, database, vault, clock, log } = world;
+  const { config, database, engine, vault, clock, log, random = Math.random } = world;
+  const { monotonic = () => performance.now(), gauge = systemGauge(config.memoryLimit) } = world;
   const record = recordIn(log);
-  const limits: Limits = {
-    ...fixedLimits,
-    connections: config.maxConnections,
-    keepAliveTimeout: config.keepAliveTimeout * 1000,
-    ...world.limits,
-  };
+  const limits = { ...limitsOf(config), ...world.limits };
   const sourceOf = createSources(config.trustedProxies);
   const app = createServer({ log, record, sourceOf, limits });
 
@@ -92,29 +63,14 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   readBodies(app);
   await describeRoutes(app, world.version);
 
-  const monotonic = world.monotonic ?? (() => performance.now());
-  const gauge = world.gauge ?? systemGauge(config.memoryLimit * 1024 ** 2);
-  app.addHook('onClose', () => gauge.stop());
-  const { pseudonym } = vault;
-  const limiter = createLimiter({ database, clock });
+  // What the features need, and share.
   const passwords = createPasswords({
     database,
-    hasher: createPasswordHasher({
-      engine: world.engine,
-      cost: config.bcryptCost,
-      onUnusable: () => record('password_hash_unusable'),
-    }),
-    attempts: createAttempts({
-      database,
-      limiter,
-      clock,
-      pseudonym,
-      perAccount: config.loginLimitAccount,
-      perSource: config.loginLimitSource,
-    }),
-    limiter,
-    pseudonym,
-    newPasswords: config.newPasswordLimit,
+    engine,
+    clock,
+    pseudonym: vault.pseudonym,
+    settings: config,
+    onUnusable: () => record('password_hash_unusable'),
   });
   const policy = { minLength: config.passwordMinLength, blocklist: loadBlocklist() };
   await ensureKey(database, vault, clock());
@@ -136,20 +92,12 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
     onFailure: cause => record('upkeep_failed', { err: cause }),
   });
   app.addHook('onClose', () => upkeep.stop());
+  app.addHook('onClose', () => gauge.stop());
 
   // The features.
   guardRoutes(app, { db: database.db, tokens, clock, noteUse: upkeep.noteUse });
-  shedLoad(
-    app,
-    new Shedder({
-      gauge,
-      maxDelay: config.eventLoopMaxDelay,
-      monotonic,
-      random: world.random ?? Math.random,
-      onStart: strain => record('shedding_started', { ...strain }),
-      onEnd: shed => record('shedding_ended', { shed }),
-    }),
-  );
+  const maxDelay = config.eventLoopMaxDelay;
+  shedLoad(app, new Shedder({ gauge, maxDelay, monotonic, random, record }));
   for (const schema of [UserBody, Tokens, Jwks, SessionList]) app.addSchema(schema);
   userRoutes(app, { accounts: createAccounts({ database, passwords, clock }), policy });
   authRoutes(app, {

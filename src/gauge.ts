@@ -7,13 +7,14 @@ import type { Gauge } from './overload.ts';
 const resolution = 20;
 
 /**
- * The process as it is. `memoryLimit`: bytes that it may keep resident; 0 is what its control group allows, or else
+ * The process as it is. `memoryLimit`: MiB that it may keep resident; 0 is what its control group allows, or else
  * what the machine has. The heap has a limit of its own (`--max-old-space-size`); what is nearer counts.
  */
 export function systemGauge(memoryLimit: number): Gauge {
   const delays = monitorEventLoopDelay({ resolution });
   delays.enable();
-  const limit = memoryLimit > 0 ? memoryLimit : Math.min(process.constrainedMemory() || Infinity, totalmem());
+  const limit =
+    memoryLimit > 0 ? memoryLimit * 1024 ** 2 : Math.min(process.constrainedMemory() || Infinity, totalmem());
   let seen = { count: 0, sum: 0 };
   return {
     read() {

@@ -1,4 +1,5 @@
 import { type Problem, unavailable } from './errors.ts';
+import type { RecordEvent } from './events.ts';
 
 /** How far behind this process is. */
 export interface Strain {
@@ -22,10 +23,8 @@ interface ShedderOptions {
   readonly monotonic: () => number;
   /** From 0 to 1. */
   readonly random: () => number;
-  /** Told when requests begin to be shed, and why. */
-  readonly onStart: (strain: Strain) => void;
-  /** Told when no more are, and how many there were. */
-  readonly onEnd: (shed: number) => void;
+  /** Told when requests begin to be shed, and why; and when no more are, and how many there were. */
+  readonly record: RecordEvent;
 }
 
 /** Milliseconds between readings. */
@@ -70,16 +69,16 @@ export class Shedder {
   }
 
   #read(now: number): void {
-    const { gauge, onStart, onEnd } = this.#options;
+    const { gauge, record } = this.#options;
     const strain = gauge.read();
     if (!strain) return;
     this.#pressure = this.#next(strain.delay, (now - this.#readAt) / 1000);
     this.#readAt = now;
     const before = this.#level;
     this.#level = Math.max(0, this.#pressure, (strain.memory - memoryFrom) / memoryStep);
-    if (before === 0 && this.#level > 0) onStart(strain);
+    if (before === 0 && this.#level > 0) record('shedding_started', { ...strain });
     if (before > 0 && this.#level === 0) {
-      onEnd(this.#shed);
+      record('shedding_ended', { shed: this.#shed });
       this.#shed = 0;
     }
   }

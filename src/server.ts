@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import type { Config } from './config.ts';
 import type { RecordEvent } from './events.ts';
 import { limitConnections } from './http/connections.ts';
 import { answerClientError, recordRefusals, refuseTunnel } from './http/parser-errors.ts';
@@ -33,6 +34,14 @@ export const fixedLimits = {
   stallTimeout: 5000,
   checkEvery: 1000,
 } as const;
+
+export function limitsOf(settings: Pick<Config, 'maxConnections' | 'keepAliveTimeout'>): Limits {
+  return {
+    ...fixedLimits,
+    connections: settings.maxConnections,
+    keepAliveTimeout: settings.keepAliveTimeout * 1000,
+  };
+}
 
 /** Bytes of a body. */
 export const bodyLimit = 16_384;

@@ -187,7 +187,7 @@ test('the process measures itself', async t => {
   await new Promise(resolve => setTimeout(resolve, 50));
   const strain = gauge.read();
   assert.ok(strain && strain.delay > 50, `${strain?.delay} ms`);
-  assert.ok(strain.memory > 1, 'a process has more than a byte');
+  assert.ok(strain.memory > 1, 'a process has more than one MiB');
   assert.equal(gauge.read(), undefined);
   const whole = systemGauge(0);
   t.after(() => whole.stop());

@@ -1,11 +1,13 @@
-import { EngineClosed, EngineFailed, Overloaded } from '../bcrypt/engine.ts';
+import { type BcryptEngine, EngineClosed, EngineFailed, Overloaded } from '../bcrypt/engine.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
 import type { Database } from '../database.ts';
 import type { RecordEvent } from '../events.ts';
-import type { Attempts, Begun } from '../limits/attempts.ts';
-import type { Limiter, Refusal } from '../limits/limiter.ts';
+import { type Begun, createAttempts } from '../limits/attempts.ts';
+import { createLimiter, type Refusal } from '../limits/limiter.ts';
 import { tooManyRequests } from '../limits/problem.ts';
 import { canonicalEmail } from './email.ts';
-import type { PasswordHasher } from './security.ts';
+import { createPasswordHasher, type PasswordHasher } from './security.ts';
 
 /** The one way to check a password or to hash a new one: there is none without a limit. */
 export interface Passwords {
@@ -57,17 +59,31 @@ type Outcome = 'failed' | 'throttled' | 'unfinished';
 
 interface PasswordOptions {
   readonly database: Database;
-  readonly hasher: PasswordHasher;
-  readonly attempts: Attempts;
-  readonly limiter: Limiter;
+  readonly engine: BcryptEngine;
+  readonly clock: Clock;
   readonly pseudonym: (purpose: string, ...parts: readonly string[]) => string;
-  /** New passwords from one source, or of one person, within the window; 0 is no limit. */
-  readonly newPasswords: number;
+  /** The cost of new hashes, and how many attempts and new passwords there may be within the window; 0 is no limit. */
+  readonly settings: Pick<
+    Config,
+    'bcryptCost' | 'loginLimitAccount' | 'loginLimitSource' | 'newPasswordLimit'
+  >;
+  /** Told when a hash in the database is none that can be checked. */
+  readonly onUnusable: () => void;
 }
 
 export function createPasswords(options: PasswordOptions): Passwords {
-  const { database, hasher, attempts, limiter, pseudonym } = options;
-  const policy = { name: 'new-password', limit: options.newPasswords, doubles: false };
+  const { database, engine, clock, pseudonym, settings, onUnusable } = options;
+  const hasher = createPasswordHasher({ engine, cost: settings.bcryptCost, onUnusable });
+  const limiter = createLimiter({ database, clock });
+  const attempts = createAttempts({
+    database,
+    limiter,
+    clock,
+    pseudonym,
+    perAccount: settings.loginLimitAccount,
+    perSource: settings.loginLimitSource,
+  });
+  const policy = { name: 'new-password', limit: settings.newPasswordLimit, doubles: false };
 
   return {
     async attempt({ email, caller, sessionId }, work) {

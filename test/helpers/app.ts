@@ -1,10 +1,11 @@
-import { buildApp, type World } from '../../src/app.ts';
+import { buildApp } from '../../src/app.ts';
 import { createBcryptEngine } from '../../src/bcrypt/index.ts';
 import type { Config } from '../../src/config.ts';
 import { readConfig } from '../../src/config.ts';
 import { type Database, openDatabase } from '../../src/database.ts';
 import { createLog } from '../../src/log.ts';
 import { createVault } from '../../src/vault.ts';
+import type { World } from '../../src/world.ts';
 import { Client } from './client.ts';
 import { expectConformance } from './conformance.ts';
 import { newDatabase } from './database.ts';

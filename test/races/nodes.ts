@@ -1,10 +1,10 @@
 import type { TestContext } from 'node:test';
 import type { ReadonlyCompiledQuery } from 'kysely/readonly';
-import type { World } from '../../src/app.ts';
 import { createKeyOperations, type KeyOperations } from '../../src/auth/keys.ts';
 import { createBcryptEngine } from '../../src/bcrypt/index.ts';
 import { type Database, openDatabase } from '../../src/database.ts';
 import { createVault } from '../../src/vault.ts';
+import type { World } from '../../src/world.ts';
 import { startApp, type TestApp, testSecret } from '../helpers/app.ts';
 import { newDatabase } from '../helpers/database.ts';
 import { StandingTime } from '../helpers/nodes.ts';
