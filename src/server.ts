@@ -1,9 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import type { RecordEvent } from './events.ts';
 import { limitConnections } from './http/connections.ts';
 import { answerClientError, recordRefusals, refuseTunnel } from './http/parser-errors.ts';
+import { boundPipelining, type Handler } from './http/pipelining.ts';
 import { answerFrameworkError } from './http/problems.ts';
 import { requestId } from './http/request-id.ts';
 import { logRequest } from './http/request-log.ts';
@@ -80,9 +81,8 @@ export function createServer({ log, record, sourceOf, limits }: ServerOptions): 
   });
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-function createHttpServer(handler: Handler, limits: Limits, record: RecordEvent): Server {
+function createHttpServer(fastify: Handler, limits: Limits, record: RecordEvent): Server {
+  const handler = boundPipelining(fastify);
   // Not imported: see http/status-codes.ts.
   const server = process.getBuiltinModule('node:http').createServer(
     {
