@@ -68,6 +68,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
     database,
     engine,
     clock,
+    monotonic,
     pseudonym: vault.pseudonym,
     settings: config,
     onUnusable: () => record('password_hash_unusable'),

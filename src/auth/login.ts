@@ -31,7 +31,7 @@ const maxAttempts = 3;
 
 export function createLogin({ database, passwords, sessions, issue }: LoginOptions): Login {
   return async ({ email, password }, caller, device, signal) => {
-    const opened = await passwords.attempt({ email, caller }, async attempt => {
+    const opened = await passwords.attempt({ email, caller, signal }, async attempt => {
       for (let count = 0; count < maxAttempts; count++) {
         const person = await findCredentials(database.db, canonicalEmail(email) ?? '');
         const verdict = await attempt.verify(password, person?.password_hash, signal);

@@ -41,8 +41,8 @@ export function createPasswordChange({
   return async ({ user, sessionId, caller, current, next }, signal) => {
     const errors = passwordFaults(policy, next, user.email, '/new_password');
     if (errors.length > 0) throw new Problem('validation_failed', 'The body has faults.', { errors });
-    const hashNew = await passwords.admitNew({ caller, userId: user.id });
-    const by = { email: user.email, caller, sessionId };
+    const hashNew = await passwords.admitNew({ caller, sessionId });
+    const by = { email: user.email, caller, sessionId, signal };
     const changed = await passwords.attempt(by, async attempt => {
       for (let count = 0; count < maxAttempts; count++) {
         const checked = await findPasswordHash(database.db, user.id);

@@ -16,8 +16,11 @@ export interface Trier {
 }
 
 export interface Attempts {
-  /** Counts an attempt as a failure, before anything is checked. */
-  begin(trier: Trier): Promise<Begun | Refusal>;
+  /**
+   * Counts an attempt as a failure, before anything is checked. Throws `overloaded` where others at the same moment take
+   * too long to be decided, and the reason of the signal where it has to wait for them.
+   */
+  begin(trier: Trier, signal?: AbortSignal): Promise<Begun | Refusal>;
 }
 
 export interface Begun {
@@ -38,6 +41,9 @@ interface AttemptOptions {
   readonly database: Database;
   readonly limiter: Limiter;
   readonly clock: Clock;
+  readonly monotonic: () => number;
+  /** Milliseconds for which an attempt waits for others at the same moment. */
+  readonly maxWait: number;
   readonly pseudonym: (purpose: string, ...parts: readonly string[]) => string;
   /** Failures within the window; 0 is no limit. */
   readonly perAccount: number;
@@ -52,17 +58,17 @@ const maxSources = 20;
 const maxTries = 100;
 
 export function createAttempts(options: AttemptOptions): Attempts {
-  const { database, limiter, clock, pseudonym, perAccount, perSource } = options;
-  const turns = createTurns();
+  const { database, limiter, clock, monotonic, pseudonym, perAccount, perSource } = options;
+  const turns = createTurns(options);
   const byAccount = { name: 'login-account', limit: perAccount, doubles: true };
   const bySource = { name: 'login-source', limit: perSource, doubles: true };
 
   return {
-    async begin(trier) {
+    async begin(trier, signal) {
       const known = pseudonym('known source', trier.account, trier.network);
       const isKnown = await isKnownSource(known);
       const claims = claimsOf(trier, isKnown ? known : undefined);
-      const taken = await takeInTurn(claims);
+      const taken = await takeInTurn(claims, signal);
       if (taken.refused) return taken;
       return {
         refused: false,
@@ -81,13 +87,14 @@ export function createAttempts(options: AttemptOptions): Attempts {
     },
   };
 
-  async function takeInTurn(claims: readonly Claim[]): Promise<InTurn | Refusal> {
+  async function takeInTurn(claims: readonly Claim[], signal?: AbortSignal): Promise<InTurn | Refusal> {
+    const since = monotonic();
     for (let tries = 1; ; tries++) {
       const { givenBack } = turns;
       const taken = await take(claims);
       if (!taken.refused || tries === maxTries) return taken;
       if (givenBack !== turns.givenBack) continue;
-      const turn = turns.next(taken.key);
+      const turn = turns.next(taken.key, since, signal);
       if (!turn) return taken;
       await turn;
     }

@@ -1,3 +1,5 @@
+import { unavailable } from '../errors.ts';
+
 /**
  * Attempts of this node that may be counted and are not yet decided, by what they are counted for. Where a limit is full of
  * these, the next one waits for its turn rather than being refused: they may all turn out to be right.
@@ -5,15 +7,39 @@
 export interface Turns {
   /** The function that is returned ends them; `isFree`: they were given back, so somebody else may go on. */
   begin(keys: readonly string[]): (isFree: boolean) => void;
-  /** Resolves when it is worth to try again; undefined where nothing here is undecided. */
-  next(key: string): Promise<void> | undefined;
+  /**
+   * Resolves when it is worth to try again; undefined where nothing here is undecided, and where too many wait already.
+   * `since`: when the wait began, on the clock that never jumps. Rejects with `overloaded` where that was too long ago, and
+   * with the reason of the signal.
+   */
+  next(key: string, since: number, signal?: AbortSignal): Promise<void> | undefined;
   /** How often something was given back. Where that was while a limit was looked at, it was looked at too soon. */
   readonly givenBack: number;
 }
 
-export function createTurns(): Turns {
+export interface TurnOptions {
+  /** Milliseconds on a clock that never jumps. */
+  readonly monotonic: () => number;
+  /** Milliseconds. */
+  readonly maxWait: number;
+}
+
+/** For one key. Whoever waits holds memory, and nobody has so many people at one account. */
+const maxWaiting = 100;
+
+interface Waiter {
+  readonly since: number;
+  readonly settle: (refusal?: Error) => void;
+}
+
+interface Turn {
+  count: number;
+  readonly waiting: Set<Waiter>;
+}
+
+export function createTurns({ monotonic, maxWait }: TurnOptions): Turns {
   let givenBack = 0;
-  const undecided = new Map<string, { count: number; readonly waiting: (() => void)[] }>();
+  const undecided = new Map<string, Turn>();
 
   return {
     get givenBack() {
@@ -24,7 +50,7 @@ export function createTurns(): Turns {
       for (const key of keys) {
         const turn = undecided.get(key);
         if (turn) turn.count++;
-        else undecided.set(key, { count: 1, waiting: [] });
+        else undecided.set(key, { count: 1, waiting: new Set() });
       }
       return isFree => {
         if (isFree) givenBack++;
@@ -32,9 +58,9 @@ export function createTurns(): Turns {
       };
     },
 
-    next(key) {
+    next(key, since, signal) {
       const turn = undecided.get(key);
-      return turn && new Promise(resolve => turn.waiting.push(resolve));
+      return turn && turn.waiting.size < maxWaiting ? wait(turn, since, signal) : undefined;
     },
   };
 
@@ -43,8 +69,32 @@ export function createTurns(): Turns {
     if (!turn) return;
     turn.count--;
     if (turn.count === 0) undecided.delete(key);
+    const latest = monotonic() - maxWait;
+    for (const { since, settle } of turn.waiting) if (since < latest) settle(unavailable('overloaded', 1));
     // The last one leaves nothing to wait for; before it, one that was given back makes room for one.
-    const woken = turn.count === 0 ? turn.waiting.length : isFree ? 1 : 0;
-    for (const wake of turn.waiting.splice(0, woken)) wake();
+    const woken = turn.count === 0 ? turn.waiting.size : isFree ? 1 : 0;
+    for (const { settle } of [...turn.waiting].slice(0, woken)) settle();
+  }
+}
+
+async function wait({ waiting }: Turn, since: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const waiter: Waiter = {
+    since,
+    settle(refusal) {
+      // At once: the next who is woken is to be somebody else.
+      waiting.delete(waiter);
+      if (refusal) reject(refusal);
+      else resolve();
+    },
+  };
+  const leave = (): void => waiter.settle(signal?.reason);
+  waiting.add(waiter);
+  signal?.addEventListener('abort', leave);
+  try {
+    await promise;
+  } finally {
+    signal?.removeEventListener('abort', leave);
   }
 }

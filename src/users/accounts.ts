@@ -70,7 +70,7 @@ export function createAccounts({ database, passwords, clock }: AccountOptions): 
     },
 
     async remove({ user, sessionId, caller, password }, signal) {
-      const by = { email: user.email, caller, sessionId };
+      const by = { email: user.email, caller, sessionId, signal };
       const removed = await passwords.attempt(by, async attempt => {
         const hash = await findPasswordHash(database.db, user.id);
         if ((await attempt.verify(password, hash, signal)) === 'wrong') return undefined;

@@ -30,12 +30,14 @@ export interface By {
   readonly caller: Caller;
   /** Of that account. */
   readonly sessionId?: string;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface NewBy {
   readonly caller: Caller;
-  /** Whose the password is to be; undefined where they are not there yet. */
-  readonly userId?: string;
+  /** In which it is asked for; undefined for somebody new. */
+  readonly sessionId?: string;
   /** See `PasswordHasher`. */
   readonly priority?: number;
 }
@@ -61,24 +63,27 @@ interface PasswordOptions {
   readonly database: Database;
   readonly engine: BcryptEngine;
   readonly clock: Clock;
+  readonly monotonic: () => number;
   readonly pseudonym: (purpose: string, ...parts: readonly string[]) => string;
-  /** The cost of new hashes, and how many attempts and new passwords there may be within the window; 0 is no limit. */
+  /** The cost of new hashes, how long one waits for them, and how many attempts and new passwords there may be within the window; 0 is no limit. */
   readonly settings: Pick<
     Config,
-    'bcryptCost' | 'loginLimitAccount' | 'loginLimitSource' | 'newPasswordLimit'
+    'bcryptCost' | 'hashMaxWait' | 'loginLimitAccount' | 'loginLimitSource' | 'newPasswordLimit'
   >;
   /** Told when a hash in the database is none that can be checked. */
   readonly onUnusable: () => void;
 }
 
 export function createPasswords(options: PasswordOptions): Passwords {
-  const { database, engine, clock, pseudonym, settings, onUnusable } = options;
+  const { database, engine, clock, monotonic, pseudonym, settings, onUnusable } = options;
   const hasher = createPasswordHasher({ engine, cost: settings.bcryptCost, onUnusable });
   const limiter = createLimiter({ database, clock });
   const attempts = createAttempts({
     database,
     limiter,
     clock,
+    monotonic,
+    maxWait: settings.hashMaxWait,
     pseudonym,
     perAccount: settings.loginLimitAccount,
     perSource: settings.loginLimitSource,
@@ -86,18 +91,15 @@ export function createPasswords(options: PasswordOptions): Passwords {
   const policy = { name: 'new-password', limit: settings.newPasswordLimit, doubles: false };
 
   return {
-    async attempt({ email, caller, sessionId }, work) {
+    async attempt({ email, caller, sessionId, signal }, work) {
       const account = pseudonym('email', canonicalEmail(email) ?? email.normalize('NFC').toLowerCase());
       const tell = (outcome: Outcome) => {
         const what = sessionId === undefined ? 'login' : 'password_check';
         caller.record(`${what}_${outcome}`, { account: account.slice(0, 16), source: caller.network });
       };
       hasher.admit();
-      const begun = await attempts.begin({
-        account,
-        network: caller.network,
-        ...(sessionId !== undefined && { sessionId }),
-      });
+      const trier = { account, network: caller.network, ...(sessionId !== undefined && { sessionId }) };
+      const begun = await attempts.begin(trier, signal);
       if (begun.refused) tell('throttled');
       const { end, cancel, accept, forgetSources } = granted(begun);
       const { verify, hash: rehash } = hasher;
@@ -119,12 +121,12 @@ export function createPasswords(options: PasswordOptions): Passwords {
       }
     },
 
-    async admitNew({ caller, userId, priority }) {
+    async admitNew({ caller, sessionId, priority }) {
       hasher.admit(priority);
       const key =
-        userId === undefined
+        sessionId === undefined
           ? pseudonym('new passwords of a source', caller.network)
-          : pseudonym('new passwords of a person', userId);
+          : pseudonym('new passwords of a session', sessionId);
       const taken = await limiter.take([{ policy, key }]);
       if (taken.refused) caller.record('new_password_throttled', { source: caller.network });
       granted(taken);

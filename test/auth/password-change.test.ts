@@ -219,3 +219,12 @@ async function tryLogin(client: Client, { email }: Person, password: string): Pr
   const { status, body } = await client.post('/login', { email, password });
   return [status, body.code];
 }
+
+test('who has a session and not the password cannot use up the new passwords of the owner', async t => {
+  const { a, b } = await startNodes(t, { settings: { NEW_PASSWORD_LIMIT: '3' } });
+  const person = await a.register();
+  const [thief, own] = [await logIn(a, person), await logIn(b, person)];
+  for (let count = 0; count < 5; count++) await change(a, thief, 'not the right one', next);
+  assert.equal((await change(a, thief, person.password, next)).status, 429);
+  assert.equal((await change(b, own, person.password, next)).status, 204);
+});

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { startApp, type TestApp } from '../helpers/app.ts';
+import type { Answer, Person } from '../helpers/client.ts';
+import { type GatedEngine, gatedEngine } from '../helpers/gated-engine.ts';
+import { inMemory, tally } from './support.ts';
+
+test('of right passwords at once, a hundred wait for their turn and no more', async t => {
+  const { app, engine, person, logIn } = await atTheLimit(t);
+  const over: number[] = [];
+  const waiting = Array.from({ length: 125 }, async () => {
+    const { status } = await logIn(person);
+    if (status === 429) over.push(status);
+    return status;
+  });
+  while (over.length < 25) await new Promise(setImmediate);
+  engine.release();
+  assert.equal(tally(await Promise.all(waiting)), '200 x 100, 429 x 25');
+  // The ten before them, too.
+  assert.equal(app.logged.filter(({ event }) => event === 'session_started').length, 110);
+});
+
+test('who has waited for too long is told that there is too much to do', async t => {
+  const { engine, person, logIn, pass, asked } = await atTheLimit(t);
+  const waiting = [logIn(person), logIn(person)];
+  await asked(12);
+  pass(3001);
+  engine.release();
+  for (const { status, body, headers } of await Promise.all(waiting))
+    assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'overloaded', '1']);
+});
+
+test('control: who has not waited for so long gets a turn', async t => {
+  const { engine, person, logIn, pass, asked } = await atTheLimit(t);
+  const waiting = [logIn(person), logIn(person)];
+  await asked(12);
+  pass(2999);
+  engine.release();
+  assert.equal(tally((await Promise.all(waiting)).map(({ status }) => status)), '200 x 2');
+});
+
+test('who hangs up while they wait gives up their turn, and has tried nothing', async t => {
+  const { app, engine, person, logIn, first, asked } = await atTheLimit(t);
+  const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+  const body = JSON.stringify({ email: person.email, password: person.password });
+  socket.write(
+    `POST /login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
+  await asked(11);
+  socket.destroy();
+  const isOver = () => app.logged.some(({ route, status }) => route === '/login' && status === null);
+  while (!isOver()) await new Promise(setImmediate);
+  engine.release();
+  assert.equal(tally((await Promise.all(first)).map(({ status }) => status)), '200 x 10');
+  assert.equal((await logIn(person)).status, 200);
+  assert.equal(app.logged.filter(({ event }) => event === 'login_unfinished').length, 0);
+});
+
+interface AtTheLimit {
+  readonly app: TestApp;
+  readonly engine: GatedEngine;
+  readonly person: Person;
+  readonly logIn: (person: Person) => Promise<Answer>;
+  /** Ten logins whose passwords are being verified: none is decided. */
+  readonly first: readonly Promise<Answer>[];
+  /** Milliseconds go by. */
+  readonly pass: (milliseconds: number) => void;
+  /** Resolves when so many logins have begun, and all of them wait for something of this process. */
+  readonly asked: (count: number) => Promise<void>;
+}
+
+async function atTheLimit(t: TestContext): Promise<AtTheLimit> {
+  let now = 0;
+  const inner = await gatedEngine(t);
+  let count = 0;
+  // It is asked before anything else is done for a login.
+  const engine = Object.assign(inner, { refusal: () => void count++ });
+  const app = await startApp(t, { engine, monotonic: () => now, settings: inMemory });
+  const person = await app.register();
+  count = 0;
+  const logIn = ({ email, password }: Person) => app.post('/login', { email, password });
+  const held = engine.hold(10);
+  const first = Array.from({ length: 10 }, () => logIn(person));
+  await held;
+  const pass = (milliseconds: number): void => {
+    now += milliseconds;
+  };
+  const asked = async (wanted: number): Promise<void> => {
+    while (count < wanted) await new Promise(setImmediate);
+    // The database in memory answers within the turn of the event loop; a server needs a few.
+    for (let turns = 0; turns < 100; turns++) await app.get('/health');
+  };
+  return { app, engine, person, logIn, first, asked, pass };
+}
