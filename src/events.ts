@@ -13,7 +13,7 @@ export const events = {
   service_crashed: ['fatal', 'an error that nobody caught ends the process'],
   log_lines_lost: ['warn', 'lines of the log were lost'],
   worker_ended: ['error', 'a process that serves ended while it should not have'],
-  signing_keys_changed: ['info', 'the signing keys are others than before'],
+  signing_keys_changed: ['info', 'these are the signing keys now'],
   signing_keys_unreadable: ['error', 'the signing keys cannot be read again; those in memory go on'],
   hashing_degraded: ['warn', 'passwords are hashed by less than could be'],
   password_hash_unusable: ['error', 'a stored password hash cannot be used'],
