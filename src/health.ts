@@ -5,6 +5,11 @@ import { closed } from './schemas.ts';
 
 const Health = (status: 'ok' | 'unavailable') =>
   Type.Object({ status: Type.Literal(status), database: Type.Literal(status) }, closed);
+/** A service that was told to stop is not ready, however well its database is. */
+const NotReady = Type.Object(
+  { status: Type.Literal('unavailable'), database: Type.Enum(['ok', 'unavailable']) },
+  closed,
+);
 const Live = Type.Object({ status: Type.Literal('ok') }, closed);
 
 interface HealthRoutes {
@@ -48,11 +53,17 @@ export function healthRoutes(app: Routes, { database, isDraining }: HealthRoutes
     '/health/ready',
     {
       config: { access: 'public', importance: 'vital' },
-      schema: { operationId: 'getReadiness', summary: 'Whether requests can be served now', response },
+      schema: {
+        operationId: 'getReadiness',
+        summary: 'Whether requests can be served now',
+        response: { 200: response[200], 503: NotReady },
+      },
     },
     async (_, reply) => {
-      if (!isDraining() && (await answers(database))) return { status: 'ok', database: 'ok' } as const;
-      return reply.code(503).send({ status: 'unavailable', database: 'unavailable' });
+      const answered = await answers(database);
+      if (answered && !isDraining()) return { status: 'ok', database: 'ok' } as const;
+      const state = answered ? 'ok' : 'unavailable';
+      return reply.code(503).send({ status: 'unavailable', database: state });
     },
   );
 }

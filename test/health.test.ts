@@ -58,7 +58,10 @@ test('once it is told to stop, ready is 503 on a connection that is open still',
   gate.resolve();
   let text = '';
   for await (const chunk of socket) text += chunk;
-  assert.match(text, /^HTTP\/1\.1 200 .*\r\n\r\ndone.*HTTP\/1\.1 503 .*"status":"unavailable"/s);
+  assert.match(
+    text,
+    /^HTTP\/1\.1 200 .*\r\n\r\ndone.*HTTP\/1\.1 503 .*{"status":"unavailable","database":"ok"}/s,
+  );
   await closed;
 });
 
