@@ -1,7 +1,34 @@
-import { type Database, DatabaseRefused, type Queries, type Transaction } from './database.ts';
-import type { Vault } from './vault.ts';
+import type { Config } from './config.ts';
+import { type Database, DatabaseRefused, openDatabase, type Queries, type Transaction } from './database.ts';
+import { SecretGone, secretBeside } from './secret.ts';
+import { createVault, type Vault } from './vault.ts';
 
 const name = 'secret_fingerprint';
+
+/**
+ * With the secret of the settings, or else the one that lies beside the database. What is not our database at all is
+ * refused as that, and not because its secret is gone.
+ */
+export async function openVault({
+  secret,
+  previousSecret,
+  databaseUrl,
+}: Pick<Config, 'secret' | 'previousSecret' | 'databaseUrl'>): Promise<Vault> {
+  try {
+    return createVault(secret ?? secretBeside(databaseUrl), previousSecret);
+  } catch (error) {
+    if (error instanceof SecretGone) await refuseWhatIsNotOurs(databaseUrl, error);
+    throw error;
+  }
+}
+
+/** Changes nothing. Throws `DatabaseRefused`, or `reason` where it is our database. */
+async function refuseWhatIsNotOurs(databaseUrl: string, reason: Error): Promise<void> {
+  const accept = () => {
+    throw reason;
+  };
+  await (await openDatabase(databaseUrl, { migrate: false, accept })).close();
+}
 
 /** Why a database must not be opened with this secret, for the operator; undefined when it may. */
 export function checkSecret(facts: ReadonlyMap<string, string>, vault: Vault): string | undefined {

@@ -19,9 +19,12 @@ export class SecretRefused extends Error {
   override readonly name = 'SecretRefused';
 }
 
+/** There is a database, or something else of its name, but not the secret that should lie beside it. */
+export class SecretGone extends SecretRefused {}
+
 /**
  * The secret that lies beside a SQLite database; made, once, together with the database. An existing database without
- * one is refused: a new secret could open nothing in it. `databaseUrl`: `sqlite:PATH` or `sqlite::memory:`.
+ * one is refused with `SecretGone`: a new secret could open nothing in it. `databaseUrl`: `sqlite:PATH` or `sqlite::memory:`.
  */
 export function secretBeside(databaseUrl: string): Uint8Array {
   const path = databaseUrl.slice('sqlite:'.length);
@@ -53,9 +56,7 @@ function access(file: string, work: (file: string) => Uint8Array): Uint8Array {
 function readOrMake(file: string, path: string): Uint8Array {
   if (!existsSync(file)) {
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) {
-      throw new SecretRefused(
-        `${path} is there but its secret, ${file}, is not: bring it back or set SECRET`,
-      );
+      throw new SecretGone(`${path} is there but its secret, ${file}, is not: bring it back or set SECRET`);
     }
     makeSecret(file);
   }

@@ -6,10 +6,8 @@ import { systemClock } from './clock.ts';
 import { type Config, publicSettings } from './config.ts';
 import { openDatabase } from './database.ts';
 import { recordIn } from './events.ts';
-import { checkSecret, claimDatabase } from './instance.ts';
+import { checkSecret, claimDatabase, openVault } from './instance.ts';
 import { openLog } from './log.ts';
-import { secretBeside } from './secret.ts';
-import { createVault } from './vault.ts';
 
 export interface Service {
   /** As a URL, with the port that was taken. */
@@ -54,7 +52,7 @@ export async function startService(
   });
   closing.defer(async () => await (await starting).close());
 
-  const vault = createVault(config.secret ?? secretBeside(config.databaseUrl), config.previousSecret);
+  const vault = await openVault(config);
   const database = await openDatabase(config.databaseUrl, {
     accept: facts => checkSecret(facts, vault),
     migrate: config.migrate,

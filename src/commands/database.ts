@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Database, DatabaseRefused, openDatabase, sqlitePath } from '../database.ts';
-import { checkSecret, claimDatabase } from '../instance.ts';
-import { secretBeside } from '../secret.ts';
-import { createVault, type Vault } from '../vault.ts';
+import { checkSecret, claimDatabase, openVault } from '../instance.ts';
+import type { Vault } from '../vault.ts';
 import type { Context } from './command.ts';
 
 /**
@@ -19,7 +18,7 @@ export async function withDatabase(
   const asItIs = state === 'as it is';
   if (asItIs && path !== undefined && !existsSync(path))
     throw new DatabaseRefused(`there is no database ${path}`);
-  const vault = createVault(secret ?? secretBeside(databaseUrl), previousSecret);
+  const vault = await openVault({ secret, previousSecret, databaseUrl });
   const database = await openDatabase(databaseUrl, {
     accept: facts => checkSecret(facts, vault),
     migrate: settings.migrate || !asItIs,

@@ -58,6 +58,24 @@ const refusals: readonly (readonly [
     {},
     /not a Plinth database/,
   ],
+  [
+    'the database is of another program, and nobody has a secret',
+    data => {
+      change(data, 'pragma application_id = 1');
+      rmSync(join(data, 'secret'));
+    },
+    {},
+    /not a Plinth database/,
+  ],
+  [
+    'neither database nor secret are there, but something else is',
+    data => {
+      writeFileSync(join(data, 'plinth.db'), 'hello'.repeat(1000));
+      rmSync(join(data, 'secret'));
+    },
+    {},
+    /not an SQLite database/,
+  ],
 ];
 
 test('a database or secret that is not as it was left is refused, and nothing is changed', async t => {
