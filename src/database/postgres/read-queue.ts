@@ -17,15 +17,16 @@ interface Waiting<Values, Row> {
 /** The reads of one definition, on their way together. */
 export class ReadQueue<Values extends object, Row> {
   readonly #names: readonly string[];
-  readonly #query: CompiledQuery<Answer<Row>>;
+  readonly #compile: () => CompiledQuery<Answer<Row>>;
+  #query: CompiledQuery<Answer<Row>> | undefined;
   readonly #execute: Execute;
   #waiting: Waiting<Values, Row>[] = [];
   #running = 0;
 
-  /** `query`: its first parameters are the columns of values, in the order of `names`. */
-  constructor(names: readonly string[], query: CompiledQuery<Answer<Row>>, execute: Execute) {
+  /** `compile` gives the query, when there are several: its first parameters are the columns of values, in the order of `names`. */
+  constructor(names: readonly string[], compile: () => CompiledQuery<Answer<Row>>, execute: Execute) {
     this.#names = names;
-    this.#query = query;
+    this.#compile = compile;
     this.#execute = execute;
   }
 
@@ -67,6 +68,7 @@ export class ReadQueue<Values extends object, Row> {
 
   async #find(reads: readonly Waiting<Values, Row>[]): Promise<Row[][]> {
     const columns = this.#names.map(name => reads.map(({ values }) => toSql(values[name as keyof Values])));
+    this.#query ??= this.#compile();
     const parameters = [...columns, ...this.#query.parameters.slice(columns.length)];
     const { rows } = await this.#execute<Answer<Row>>({ ...this.#query, parameters });
     const found: Row[][] = reads.map(() => []);

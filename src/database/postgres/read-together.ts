@@ -19,7 +19,7 @@ export function readTogether<Tables>(
     // One for each definition, and so of its types.
     const known = queues.get(read) as ReadQueue<Values, Row> | undefined;
     if (known) return known;
-    const queue = new ReadQueue<Values, Row>(Object.keys(read.kinds), combined(db, read), execute);
+    const queue = new ReadQueue<Values, Row>(Object.keys(read.kinds), () => combined(db, read), execute);
     queues.set(read, queue);
     return queue;
   }
