@@ -37,7 +37,7 @@ test('registrations are limited for each source, and what is refused costs no ha
   assert.equal((await register(7, '203.0.113.2')).status, 409);
 });
 
-test('new passwords are limited for each person, whoever else changes theirs', async t => {
+test('new passwords are limited for each session, whoever else changes theirs', async t => {
   const app = await startApp(t, { settings: { ...inMemory, NEW_PASSWORD_LIMIT: '3' } });
   const [one, other] = [await app.person(), await app.person()];
   const change = async (token: string, number: number): Promise<Answer> =>
