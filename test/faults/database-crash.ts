@@ -10,7 +10,7 @@ import { folderOf, Node } from './service.ts';
 
 /** Milliseconds for any answer while the database is away, and for the first write when it is back. */
 const answeredWithin = 2500;
-const recoveredWithin = 5000;
+const recoveredWithin = 2000;
 
 export const databaseCrash: Experiment = {
   name: 'database-crash',
