@@ -40,13 +40,14 @@ export function prepared<Tables, const Shape extends Readonly<Record<string, Kin
   const read = { kinds, build };
   const compiled = new WeakMap<ReadQueries<Tables>, Template<Values, Row>>();
   return async (db, values) => {
-    let template = compiled.get(db);
-    if (template === undefined) {
-      template = compile(build(db, placeholders<Values>()).compile());
-      compiled.set(db, template);
-    }
-    const query = template(values);
-    const alone = async (): Promise<Row[]> => (await db.executeQuery(query)).rows;
+    const alone = async (): Promise<Row[]> => {
+      let template = compiled.get(db);
+      if (template === undefined) {
+        template = compile(build(db, placeholders<Values>()).compile());
+        compiled.set(db, template);
+      }
+      return (await db.executeQuery(template(values))).rows;
+    };
     return await (db.together ? db.together(read, values, alone) : alone());
   };
 }
