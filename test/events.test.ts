@@ -268,7 +268,7 @@ async function startInstance(t: TestContext): Promise<Instance> {
     db: world.database.db,
     transaction: work => world.database.transaction(work),
     statement: write,
-    exclusive: (name, work) => world.database.exclusive(name, work),
+    exclusive: work => world.database.exclusive(work),
     ping: () => world.database.ping(),
     close: async () => undefined,
   };

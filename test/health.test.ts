@@ -134,7 +134,7 @@ function withPing(database: Database, ping: Database['ping']): Database {
     db: database.db,
     transaction: work => database.transaction(work),
     statement: work => database.statement(work),
-    exclusive: (name, work) => database.exclusive(name, work),
+    exclusive: work => database.exclusive(work),
     ping,
     close: async () => {},
   };

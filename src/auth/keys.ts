@@ -37,8 +37,6 @@ interface KeyOptions {
   readonly accessTokenTtl: number;
 }
 
-/** What changes the keys looks at all of them first, and so is alone with them. */
-export const signingKeys = 'signing keys';
 /** Seconds for which others may keep the public keys. */
 export const publicKeysMaxAge = 300;
 /** Seconds for which a node may keep the keys without looking at the database. */
@@ -60,7 +58,7 @@ export function createKeyOperations({ database, vault, clock, accessTokenTtl }: 
     async rotate() {
       const now = clock();
       const made = await makeKey(vault, now);
-      return await database.exclusive(signingKeys, async tx => {
+      return await database.exclusive(async tx => {
         const others = await findKeys(tx, now);
         const signs_from_at = signerAt(others, now) ? addSeconds(now, lead) : now;
         for (const other of others) {
@@ -73,7 +71,7 @@ export function createKeyOperations({ database, vault, clock, accessTokenTtl }: 
     },
 
     async retire(kid) {
-      await database.exclusive(signingKeys, async tx => {
+      await database.exclusive(async tx => {
         const now = clock();
         const keys = await findKeys(tx, now);
         const key = named(keys, kid);
@@ -88,7 +86,7 @@ export function createKeyOperations({ database, vault, clock, accessTokenTtl }: 
     async revoke(kid) {
       const now = clock();
       const replacement = await makeKey(vault, now);
-      await database.exclusive(signingKeys, async tx => {
+      await database.exclusive(async tx => {
         const keys = await findKeys(tx, now);
         const key = named(keys, kid);
         await updateKey(tx, key.id, { retired_at: now, verifies_until_at: now });
@@ -103,7 +101,7 @@ export function createKeyOperations({ database, vault, clock, accessTokenTtl }: 
 export async function ensureKey(database: Database, vault: Vault, now: Date): Promise<void> {
   if (signerAt(await findKeys(database.db, now), now)) return;
   const key = await makeKey(vault, now);
-  await database.exclusive(signingKeys, async tx => {
+  await database.exclusive(async tx => {
     if (!signerAt(await findKeys(tx, now), now)) await insertKey(tx, key);
   });
 }

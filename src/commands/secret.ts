@@ -1,4 +1,4 @@
-import { resealKeys, signingKeys } from '../auth/keys.ts';
+import { resealKeys } from '../auth/keys.ts';
 import { reclaimDatabase } from '../instance.ts';
 import { command } from './command.ts';
 import { withDatabase } from './database.ts';
@@ -8,7 +8,7 @@ export const reencrypt = command({
   summary: 'after SECRET was changed, with SECRET_PREVIOUS: encrypt everything anew',
   run: (_, context) =>
     withDatabase(context, async (database, vault) => {
-      const count = await database.exclusive(signingKeys, async tx => {
+      const count = await database.exclusive(async tx => {
         const resealed = await resealKeys(tx, vault);
         await reclaimDatabase(tx, vault);
         return resealed;

@@ -24,8 +24,11 @@ export interface Engine<Tables> {
   /** As `transaction`, for the one statement of `work`: it costs a round trip, where a transaction costs two more. */
   statement<T>(work: Work<Tables, T>): Promise<T>;
 
-  /** As `transaction`, and no other of this name runs at the same time, on any node. For what happens seldom. */
-  exclusive<T>(name: string, work: Work<Tables, T>): Promise<T>;
+  /**
+   * As `transaction`, and no other `exclusive` and no migration runs at the same time, on any node. For what happens
+   * seldom.
+   */
+  exclusive<T>(work: Work<Tables, T>): Promise<T>;
 
   /** One trivial read. */
   ping(): Promise<void>;

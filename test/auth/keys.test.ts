@@ -452,7 +452,7 @@ function countingReads(database: Database): {
       },
       transaction: work => database.transaction(work),
       statement: work => database.statement(work),
-      exclusive: (name, work) => database.exclusive(name, work),
+      exclusive: work => database.exclusive(work),
       ping: () => database.ping(),
       close: () => database.close(),
     },

@@ -517,7 +517,7 @@ function watchTransactions(
     close: () => database.close(),
     transaction,
     statement: transaction,
-    exclusive: (_, work) => transaction(work),
+    exclusive: transaction,
   };
   return { watched, sizes };
 }

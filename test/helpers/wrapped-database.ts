@@ -11,7 +11,7 @@ export function wrappedDatabase(database: Database, around: Around): Database {
     db: database.db,
     transaction: work => around(inside => database.transaction(inside), work),
     statement: work => around(inside => database.statement(inside), work),
-    exclusive: (name, work) => around(inside => database.exclusive(name, inside), work),
+    exclusive: work => around(inside => database.exclusive(inside), work),
     ping: () => database.ping(),
     close: () => database.close(),
   };

@@ -6,7 +6,8 @@ import { DatabaseUnavailable } from '../errors.ts';
 import type { PostgresConnection } from './connection.ts';
 import { kyselyOn, transactionOn } from './dialect.ts';
 import { isTransient } from './failures.ts';
-import { inTransaction, lockName } from './in-transaction.ts';
+import { inTransaction } from './in-transaction.ts';
+import { lockHistory } from './migrate.ts';
 import type { Pool } from './pool.ts';
 import { readTogether } from './read-together.ts';
 import { Lease, patience, Turn } from './turn.ts';
@@ -53,9 +54,9 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
     return await this.#attempt(connection => work(transactionOn(new Lease(connection, 1))));
   }
 
-  async exclusive<T>(name: string, work: Work<Tables, T>): Promise<T> {
+  async exclusive<T>(work: Work<Tables, T>): Promise<T> {
     return await this.transaction(async tx => {
-      await lockName(tx, name);
+      await lockHistory(tx);
       return await work(tx);
     });
   }

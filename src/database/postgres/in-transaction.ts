@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto';
-import { sql, type Transaction } from 'kysely';
 import type { Work } from '../engine.ts';
 import type { PostgresConnection } from './connection.ts';
 import { transactionOn } from './dialect.ts';
@@ -25,15 +23,6 @@ export async function inTransaction<Tables, T>(
   // The server answers otherwise where a statement had failed and `work` went on as if it had not.
   if ((await connection.command('commit')) !== 'COMMIT') throw new Error('the transaction was rolled back');
   return result;
-}
-
-/**
- * Waits for its turn among all who lock this name. The lock ends with the transaction, also where a pooler between gives
- * each transaction another connection.
- */
-export async function lockName<Tables>(tx: Transaction<Tables>, name: string): Promise<void> {
-  const key = hash('sha256', `plinth ${name}`, 'buffer').readBigInt64BE();
-  await sql`select pg_advisory_xact_lock(cast(${String(key)} as bigint))`.execute(tx);
 }
 
 /** What cannot be rolled back ends with its connection. */

@@ -3,9 +3,13 @@ import type { DatabaseOptions } from '../engine.ts';
 import { type ColumnTypes, type Migration, requireNothingPending } from '../migrations.ts';
 import type { PostgresConnection } from './connection.ts';
 import { kyselyOn } from './dialect.ts';
-import { inTransaction, lockName } from './in-transaction.ts';
+import { isTransient } from './failures.ts';
+import { inTransaction } from './in-transaction.ts';
 import { inspect, type OwnTables } from './inspect.ts';
 import { Lease } from './turn.ts';
+
+/** How often it is tried, where the server asks for another attempt or other nodes are at it as well. */
+const maxAttempts = 5;
 
 /**
  * Brings the schema up to date, all steps in one transaction. Of many nodes that start at once one does it, and the
@@ -18,22 +22,45 @@ export async function migrate(
   now: () => Date,
 ): Promise<void> {
   const db = kyselyOn<OwnTables>(new Lease(connection));
-  const pending = await inspect(db, migrations, options.accept);
+  const look = (through: Kysely<OwnTables>) => inspect(through, migrations, options.accept);
+  let pending = await look(db);
   if (options.migrate === false) requireNothingPending(pending);
-  if (pending.length === 0) return;
-  await inTransaction<OwnTables, void>(connection, async tx => {
-    await lockName(tx, 'migrations');
-    for (const { name, up } of await inspect(tx, migrations, options.accept)) {
-      if (name === migrations[0]?.name) await createHistory(tx);
-      const { schema } = tx;
-      // A migration sees the schema of its own day, which no type describes.
-      const rows = tx as unknown as Kysely<Record<string, Record<string, unknown>>>;
-      await up({ schema, createTable: table => schema.createTable(table), types, db: rows });
-      await tx.insertInto('migrations').values({ name, applied_at: now() }).execute();
+  for (let attempt = 1; pending.length > 0; attempt++) {
+    const isNew = pending.length === migrations.length;
+    try {
+      return await inTransaction<OwnTables, void>(connection, async tx => {
+        await (isNew ? createHistory(tx) : lockHistory(tx));
+        for (const migration of isNew ? migrations : await look(tx)) await apply(tx, migration, now());
+      });
+    } catch (error) {
+      if (!connection.usable || attempt === maxAttempts) throw error;
+      const left = await look(db);
+      // It is no failure where another node has done the work meanwhile.
+      if (left.length === pending.length && !isTransient(error)) throw error;
+      pending = left;
     }
-  });
+  }
 }
 
+/**
+ * Waits for its turn among all who do this: they lock the first row of the history, which is there for good. The lock
+ * ends with the transaction. Not an advisory lock, which engines that speak PostgreSQL's protocol may not have.
+ */
+export async function lockHistory<Tables>(tx: Transaction<Tables>): Promise<void> {
+  const history = sql.table('migrations');
+  const { rows } = await sql`select name from ${history} order by name limit 1 for no key update`.execute(tx);
+  if (rows.length === 0) throw new Error('the history of migrations is empty');
+}
+
+async function apply(tx: Transaction<OwnTables>, { name, up }: Migration, applied_at: Date): Promise<void> {
+  const { schema } = tx;
+  // A migration sees the schema of its own day, which no type describes.
+  const db = tx as unknown as Kysely<Record<string, Record<string, unknown>>>;
+  await up({ schema, createTable: table => schema.createTable(table), types, db });
+  await tx.insertInto('migrations').values({ name, applied_at }).execute();
+}
+
+/** Of many who make the first table at once, the others wait here for the one, and fail when it has committed. */
 async function createHistory(tx: Transaction<OwnTables>): Promise<void> {
   await tx.schema
     .createTable('migrations')

@@ -64,7 +64,7 @@ export class SqliteEngine<Tables> implements Engine<Tables> {
   }
 
   /** Every transaction is alone. */
-  async exclusive<T>(_name: string, work: Work<Tables, T>): Promise<T> {
+  async exclusive<T>(work: Work<Tables, T>): Promise<T> {
     return await this.transaction(work);
   }
 

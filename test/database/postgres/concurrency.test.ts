@@ -41,7 +41,7 @@ test('of two transactions that wait for each other one begins again, and both ar
 });
 
 for (const { how, count, lost } of [
-  { how: 'exclusive', count: (db: Database, work: Count) => db.exclusive('counting', work), lost: false },
+  { how: 'exclusive', count: (db: Database, work: Count) => db.exclusive(work), lost: false },
   {
     how: 'the control, which only reads first',
     count: (db: Database, work: Count) => db.transaction(work),

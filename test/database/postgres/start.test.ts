@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { sql } from 'kysely';
 import pg from 'pg';
-import { DatabaseRefused, openDatabase } from '../../../src/database.ts';
+import type { MigrationContext } from '../../../src/database/migrations.ts';
+import { type Database, DatabaseRefused, openDatabase } from '../../../src/database.ts';
 import { claimDatabase } from '../../../src/instance.ts';
 import { createVault } from '../../../src/vault.ts';
 import { startApp, testSecret } from '../../helpers/app.ts';
 import { emptyDatabase, migratedDatabase } from '../../helpers/postgres/databases.ts';
+import { makeFirstVersion, migrationsWith } from '../first-version.ts';
 import { insertUser, names } from '../support.ts';
 
 /** As the superuser, beside the engine. */
@@ -21,14 +24,84 @@ async function directly(url: string, ...statements: string[]): Promise<Record<st
   }
 }
 
-test('ten nodes start at once on an empty database: it is migrated once, and all serve', async t => {
+/** Migrations that end with a step of the test's own. */
+async function migrationsEndingWith(t: TestContext, step: Step): Promise<URL> {
+  const file = '0002_step.ts';
+  const text = 'export const step = {}; export const up = context => step.run(context);';
+  const migrations = migrationsWith(t, { [file]: text });
+  (await import(new URL(file, migrations).href)).step.run = step;
+  return migrations;
+}
+
+type Step = (context: MigrationContext) => Promise<unknown>;
+
+/** How many connections to a database wait for a lock. */
+async function countWaiting(url: string): Promise<number> {
+  const waiting =
+    "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  return (await directly(url, waiting)).length;
+}
+
+for (const from of ['nothing', 'the first version'] as const) {
+  test(`ten nodes start at once and find ${from}: where one fails to migrate another does, and all others serve`, async t => {
+    const url = await emptyDatabase();
+    if (from === 'the first version') await makeFirstVersion(t, url);
+    let runs = 0;
+    const migrations = await migrationsEndingWith(t, async () => {
+      if (++runs > 1) return;
+      // Until all others wait, or one does the same, which it must not.
+      while (runs === 1 && (await countWaiting(url)) < 9);
+      throw new Error('the first fails');
+    });
+    const started = await Promise.allSettled(
+      Array.from({ length: 10 }, () => openDatabase(url, { migrations })),
+    );
+    const nodes = started.filter(start => start.status === 'fulfilled').map(({ value }) => value);
+    t.after(() => Promise.all(nodes.map(node => node.close())));
+    for (const start of started)
+      if (start.status === 'rejected') assert.match(String(start.reason), /the first fails/);
+    // It serves too where it sees that another has done it.
+    assert.ok(nodes.length >= 9, `${nodes.length} serve`);
+    assert.equal(runs, 2);
+    await Promise.all(nodes.map((node, n) => insertUser(node, `bob${n}`)));
+    const people = nodes.length + (from === 'nothing' ? 0 : 1);
+    for (const node of nodes) assert.equal((await names(node)).length, people);
+    const history = await directly(url, 'select name from migrations order by name');
+    assert.deepEqual(history, [{ name: '0001_accounts' }, { name: '0002_step' }]);
+  });
+}
+
+test('a migration waits for exclusive work', async t => {
   const url = await emptyDatabase();
-  const nodes = await Promise.all(Array.from({ length: 10 }, () => openDatabase(url)));
-  t.after(() => Promise.all(nodes.map(node => node.close())));
-  await Promise.all(nodes.map((node, n) => insertUser(node, `ada${n}`)));
-  for (const node of nodes) assert.equal((await names(node)).length, 10);
-  const history = await directly(url, 'select name, applied_at from migrations');
-  assert.equal(new Set(history.map(({ name }) => name)).size, history.length);
+  const told: string[] = [];
+  const migrations = await migrationsEndingWith(t, async () => told.push('migrated'));
+  const old = await openDatabase(await makeFirstVersion(t, url), { migrations: migrationsWith(t, {}) });
+  t.after(() => old.close());
+  let starting: Promise<Database> | undefined;
+  await old.exclusive(async () => {
+    starting = openDatabase(url, { migrations });
+    while (told.length === 0 && (await countWaiting(url)) < 1);
+    told.push('exclusive');
+  });
+  await (await starting)?.close();
+  assert.deepEqual(told, ['exclusive', 'migrated']);
+});
+
+test('a migration is repeated where the server asks for it, and not for another failure', async t => {
+  const url = await emptyDatabase();
+  let code = '40001';
+  let runs = 0;
+  const migrations = await migrationsEndingWith(t, async ({ db }) => {
+    if (++runs === 1)
+      await sql`do ${sql.raw(`$$ begin raise 'x' using errcode = '${code}'; end $$`)}`.execute(db);
+  });
+  await (await openDatabase(url, { migrations })).close();
+  assert.equal(runs, 2);
+  await directly(url, "delete from migrations where name = '0002_step'");
+  code = '22012';
+  runs = 0;
+  await assert.rejects(openDatabase(url, { migrations }), { code });
+  assert.equal(runs, 1);
 });
 
 test('of nodes with different secrets that start at once, those of one are refused', async t => {
