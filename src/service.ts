@@ -6,6 +6,7 @@ import { systemClock } from './clock.ts';
 import { type Config, publicSettings } from './config.ts';
 import { openDatabase } from './database.ts';
 import { recordIn } from './events.ts';
+import { listen } from './http/listen.ts';
 import { checkSecret, claimDatabase, openVault } from './instance.ts';
 import { openLog } from './log.ts';
 
@@ -19,11 +20,6 @@ export interface Service {
   stop(drainDelay: number): Promise<void>;
 }
 
-/**
- * Connections that wait to be taken, as far as the system allows. Of a burst beyond it the clients try again by themselves,
- * but only after a second or more.
- */
-const backlog = 4096;
 /** Milliseconds for requests in flight once there are no new ones. */
 const patience = 20_000;
 
@@ -80,7 +76,7 @@ export async function startService(
     await app.close();
     clearTimeout(cut);
   });
-  const address = await app.listen({ host: config.host, port: config.port, backlog });
+  const address = await listen(app, config);
   started = true;
   record('service_started', {
     version,

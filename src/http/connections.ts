@@ -10,14 +10,15 @@ type ConnectionLimits = Pick<Limits, 'connections' | 'stallTimeout' | 'checkEver
  * are idle go too, so that the next finds a place. A connection whose client does not take its answer is cut.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits, record: RecordEvent): void {
-  server.maxConnections = limits.connections;
   let dropped = 0;
-  server.on('drop', () => {
-    dropped++;
-  });
-
   const sockets = new Set<Socket>();
+  // Not `maxConnections`: that counts only what the server has taken itself; see listen.ts.
   server.on('connection', socket => {
+    if (sockets.size >= limits.connections) {
+      dropped++;
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });

@@ -25,12 +25,12 @@ export function drainOnClose(app: Routes): () => boolean {
       response.shouldKeepAlive = false;
     });
   };
+  let timer: NodeJS.Timeout | undefined;
   app.addHook('preClose', async () => {
     begin();
-    const timer = setInterval(() => app.server.closeIdleConnections(), interval);
-    app.server.once('close', () => clearInterval(timer));
-    if (!app.server.listening) clearInterval(timer);
+    timer = setInterval(() => app.server.closeIdleConnections(), interval);
   });
+  app.addHook('onClose', async () => clearInterval(timer));
   app.decorate('beginDrain', begin);
   return () => draining;
 }

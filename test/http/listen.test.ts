@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { buildApp } from '../../src/app.ts';
+import { listen } from '../../src/http/listen.ts';
+import { startApp } from '../helpers/app.ts';
+
+const host = '127.0.0.1';
+/** So many that they come by every socket that listens. */
+const many = 200;
+
+test('several new connections are taken in one turn of the event loop', async t => {
+  const { app, port } = await start(t);
+  const taken: number[] = [];
+  let turn = 0;
+  let taking = true;
+  app.server.on('connection', () => {
+    taken[turn] = (taken[turn] ?? 0) + 1;
+  });
+  const next = (): void => {
+    turn++;
+    if (taking) setImmediate(next);
+  };
+  next();
+  const clients = await connected(t, port);
+  while (taken.reduce((sum, count) => sum + count, 0) < many) await new Promise(setImmediate);
+  taking = false;
+  for (const client of clients) client.destroy();
+  if (process.platform === 'linux')
+    assert.ok(Math.max(...taken.filter(Number)) >= 8, `${taken.filter(Number)}`);
+});
+
+test('an address that another program listens on is refused, shared or not', async t => {
+  for (const reusePort of process.platform === 'linux' ? [false, true] : [false]) {
+    const other = createServer().listen({ host, port: 0, reusePort });
+    t.after(() => other.close());
+    await once(other, 'listening');
+    const { app } = await build(t);
+    await assert.rejects(listen(app, { host, port: (other.address() as AddressInfo).port }), {
+      code: 'EADDRINUSE',
+      syscall: 'listen',
+    });
+  }
+});
+
+test('closing waits for the requests of all connections, whichever socket they came by, and takes no more', async t => {
+  const { app, port, held } = await start(t);
+  const clients = await connected(t, port);
+  const answers = clients.map(client => once(client.setEncoding('latin1'), 'data'));
+  for (const client of clients) client.write('GET /held HTTP/1.1\r\nhost: x\r\n\r\n');
+  while (held.count < many) await new Promise(setImmediate);
+  let closed = false;
+  const closing = app.close().then(() => {
+    closed = true;
+  });
+  while (app.server.listening) await new Promise(setImmediate);
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+  const [error] = await once(connect(port, host), 'error');
+  assert.equal(error.code, 'ECONNREFUSED');
+  assert.equal(closed, false);
+  held.release();
+  for (const [text] of await Promise.all(answers)) assert.match(text, /^HTTP\/1\.1 200 /);
+  await closing;
+});
+
+test('the limit of connections is one of all that come by any socket', async t => {
+  const { app, port } = await start(t, 20);
+  let open = 0;
+  app.server.on('connection', socket => {
+    if (!socket.destroyed) open++;
+  });
+  await Promise.all((await connected(t, port)).slice(0, many - 20).map(client => once(client, 'close')));
+  assert.equal(open, 20);
+});
+
+async function build(t: TestContext, connections = many) {
+  const { world } = await startApp(t);
+  const app = await buildApp({ ...world, limits: { connections } });
+  t.after(() => app.close());
+  return { app };
+}
+
+async function start(t: TestContext, connections = many) {
+  const { app } = await build(t, connections);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const held = { count: 0, release: resolve };
+  app.get('/held', { config: { access: 'public' } }, async () => {
+    held.count++;
+    await promise;
+    return {};
+  });
+  const { port } = new URL(await listen(app, { host, port: 0 }));
+  return { app, port: Number(port), held };
+}
+
+async function connected(t: TestContext, port: number): Promise<Socket[]> {
+  const clients = Array.from({ length: many }, () => connect(port, host).on('error', () => undefined));
+  t.after(() => clients.forEach(client => void client.destroy()));
+  await Promise.all(clients.map(client => once(client, 'connect')));
+  return clients;
+}
