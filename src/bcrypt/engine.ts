@@ -18,10 +18,10 @@ export interface BcryptEngine {
   digest(work: BcryptWork): Promise<Uint8Array>;
 
   /**
-   * Why `digest` would refuse work of this priority, 0 by default, at this moment; undefined where it would take it on.
-   * Left out by an engine that takes everything on.
+   * Why `digest` would refuse work of this priority and flow at this moment; undefined where it would take it on. Left out
+   * by an engine that takes everything on.
    */
-  refusal?(priority?: number): Error | undefined;
+  refusal?(work: Pick<BcryptWork, 'priority' | 'flow'>): Error | undefined;
 
   /** Finishes or refuses what is queued, in bounded time, then ends every thread. */
   close(): Promise<void>;
@@ -31,14 +31,22 @@ export interface BcryptWork {
   readonly password: Uint8Array;
   readonly salt: Uint8Array;
   readonly cost: number;
+  /** 0 by default. */
+  readonly priority?: Priority | undefined;
   /**
-   * 0, which is the default, goes first; 1 after all that is 0, and so on. What waits longer than was expected of it,
-   * because it was overtaken or the machine slowed down, is rejected with `Overloaded` too.
+   * Whose work it is, by any name. Within a priority the flows that wait take turns, so that one of them alone has all
+   * places, and two have half of them each. What names none is one flow, too.
    */
-  readonly priority?: number | undefined;
+  readonly flow?: string | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/**
+ * 1 goes after all that is 0. What waits longer than was expected of it, because it was overtaken or the machine slowed
+ * down, is rejected with `Overloaded` too.
+ */
+export type Priority = 0 | 1;
 
 /** The expected wait is longer than callers may be kept waiting; `retryAfter` is in whole seconds, at least 1. */
 export class Overloaded extends Error {

@@ -1,10 +1,12 @@
-import type { BcryptWork } from './engine.ts';
+import type { BcryptWork, Priority } from './engine.ts';
 
 /** One computation from the request for it to the answer. */
 export class Job {
   readonly id: number;
   readonly cost: number;
-  readonly priority: number;
+  readonly rounds: number;
+  readonly priority: Priority;
+  readonly flow: string;
   /** When it came. */
   readonly queued: number;
   readonly promise: Promise<Uint8Array>;
@@ -20,13 +22,15 @@ export class Job {
   /** Copies what it is given. When the signal aborts before there is an answer, that is the answer, and `aborted` is called. */
   constructor(
     id: number,
-    { password, salt, cost, signal, priority = 0 }: BcryptWork,
+    { password, salt, cost, signal, priority = 0, flow = '' }: BcryptWork,
     queued: number,
     aborted: (job: Job) => void,
   ) {
     this.id = id;
     this.cost = cost;
+    this.rounds = 2 ** cost;
     this.priority = priority;
+    this.flow = flow;
     this.queued = queued;
     this.promise = this.#settled.promise;
     this.#input = new Uint8Array(salt.length + password.length);
@@ -42,10 +46,6 @@ export class Job {
 
   get settled(): boolean {
     return this.#answered;
-  }
-
-  get rounds(): number {
-    return 2 ** this.cost;
   }
 
   /** Salt and password for a thread, which overwrites them. */

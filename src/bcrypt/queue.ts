@@ -1,46 +1,49 @@
+import type { Priority } from './engine.ts';
 import type { Job } from './job.ts';
+import { RoundRobin } from './round-robin.ts';
 
-/** Jobs that wait for a place: by priority, and within one by the order in which they came. */
+/** Jobs that wait for a place: by priority, and within one the flows take turns. */
 export class Queue {
-  #jobs: Job[] = [];
+  readonly #lines: Readonly<Record<Priority, RoundRobin>> = [new RoundRobin(), new RoundRobin()];
+  #length = 0;
 
   get length(): number {
-    return this.#jobs.length;
+    return this.#length;
   }
 
-  get first(): Job | undefined {
-    return this.#jobs[0];
-  }
-
-  /** One that comes back, because its thread died, gets its old place. */
+  /** One that comes back, because its thread died, gets its old place in its flow. */
   add(job: Job): void {
-    const at = this.#jobs.findLastIndex(other => !goesBefore(job, other)) + 1;
-    this.#jobs.splice(at, 0, job);
+    this.#lines[job.priority].add(job);
+    this.#length++;
+  }
+
+  /** Takes out the first. */
+  take(): Job | undefined {
+    const job = this.#lines[0].take() ?? this.#lines[1].take();
+    if (job) this.#length--;
+    return job;
   }
 
   /** Whether it was there. */
   remove(job: Job): boolean {
-    const at = this.#jobs.indexOf(job);
-    if (at >= 0) this.#jobs.splice(at, 1);
-    return at >= 0;
+    const isThere = this.#lines[job.priority].remove(job);
+    if (isThere) this.#length--;
+    return isThere;
   }
 
-  /** How many, and how many rounds in all, go before a newcomer of this priority. */
-  before(priority: number): { readonly jobs: number; readonly rounds: number } {
-    const jobs = this.#jobs.filter(job => job.priority <= priority);
-    return { jobs: jobs.length, rounds: jobs.reduce((sum, job) => sum + job.rounds, 0) };
+  /** Those that go before a newcomer of this priority and flow, in no order. */
+  before(priority: Priority, flow: string): Job[] {
+    const own = this.#lines[priority].before(flow);
+    return priority === 0 ? own : [...this.#lines[0].all(), ...own];
   }
 
   /** Takes out those for which there is a reason, in order, and gives it to them. */
   reject(reasonFor: (job: Job) => Error | undefined): void {
-    this.#jobs = this.#jobs.filter(job => {
+    for (const job of [...this.#lines[0].all(), ...this.#lines[1].all()]) {
       const reason = reasonFor(job);
-      if (reason) job.reject(reason);
-      return reason === undefined;
-    });
+      if (!reason) continue;
+      this.remove(job);
+      job.reject(reason);
+    }
   }
-}
-
-function goesBefore(a: Job, b: Job): boolean {
-  return a.priority === b.priority ? a.id < b.id : a.priority < b.priority;
 }

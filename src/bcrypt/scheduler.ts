@@ -1,8 +1,9 @@
 import { Admission } from './admission.ts';
+import { Crew, type Member } from './crew.ts';
 import { type BcryptEngine, type BcryptWork, EngineClosed, EngineFailed, Overloaded } from './engine.ts';
 import { Job } from './job.ts';
 import { Queue } from './queue.ts';
-import type { Report, StartThread, Thread } from './thread.ts';
+import type { Report, StartThread } from './thread.ts';
 
 export interface SchedulerOptions {
   readonly description: string;
@@ -21,14 +22,14 @@ export interface SchedulerOptions {
 }
 
 /**
- * First come, first served within a priority: whenever a place is free, the first of the queue gets it, on the thread
- * with the fewest jobs. A job on a thread that dies goes back to where it was in the queue, once.
+ * Whenever a place is free, the first of the queue gets it, on the thread with the fewest jobs. A job on a thread that dies
+ * goes back to the queue, once.
  */
 export class Scheduler implements BcryptEngine {
   readonly description: string;
   readonly #options: SchedulerOptions;
   readonly #admission: Admission;
-  readonly #members = new Set<Member>();
+  readonly #crew: Crew;
   readonly #queue = new Queue();
   #lastId = 0;
   #failedStarts = 0;
@@ -42,14 +43,15 @@ export class Scheduler implements BcryptEngine {
   constructor(options: SchedulerOptions) {
     this.description = options.description;
     this.#options = options;
+    this.#crew = new Crew(options.lanes);
     this.#admission = new Admission(options.maxWait);
   }
 
   async digest(work: BcryptWork): Promise<Uint8Array> {
     check(work);
     work.signal?.throwIfAborted();
-    if (this.#members.size === 0) this.#failedStarts = 0;
-    const refusal = this.refusal(work.priority);
+    if (this.#crew.size === 0) this.#failedStarts = 0;
+    const refusal = this.refusal(work);
     if (refusal !== undefined) throw refusal;
     this.#lastId++;
     const job = new Job(this.#lastId, work, this.#options.now(), aborted => this.#abort(aborted));
@@ -58,10 +60,12 @@ export class Scheduler implements BcryptEngine {
     return job.promise;
   }
 
-  refusal(priority = 0): Error | undefined {
+  refusal({ priority = 0, flow = '' }: Pick<BcryptWork, 'priority' | 'flow'>): Error | undefined {
     if (this.#closing !== undefined) return new EngineClosed('the hashing engine is closed');
-    const ahead = this.#queue.before(priority);
-    return this.#refusal(ahead.jobs + this.#running, ahead.rounds + this.#roundsRunning());
+    const ahead = this.#queue.before(priority, flow);
+    const left = this.#crew.roundsLeft(this.#options.now(), this.#admission.rate);
+    const rounds = ahead.reduce((sum, job) => sum + job.rounds, left);
+    return this.#refusal(ahead.length + this.#crew.jobs.length, rounds);
   }
 
   close(): Promise<void> {
@@ -76,46 +80,32 @@ export class Scheduler implements BcryptEngine {
     clearTimeout(timer);
     clearTimeout(this.#idle);
     this.#rejectQueue(new EngineClosed('the hashing engine was closed'));
-    const members = [...this.#members];
-    for (const { jobs } of members) {
-      for (const job of jobs.values()) job.reject(new EngineClosed('the hashing engine was closed'));
-      jobs.clear();
-    }
-    await Promise.all(members.map(({ thread }) => thread.end()));
+    for (const job of this.#crew.jobs) job.reject(new EngineClosed('the hashing engine was closed'));
+    await this.#crew.end();
   }
 
   /** Puts waiting jobs where there is a place, and starts a thread where there is none for them. */
   #proceed(): void {
-    for (let job = this.#queue.first; job !== undefined; job = this.#queue.first) {
-      const member = this.#freest();
-      if (member === undefined) break;
-      this.#queue.remove(job);
+    for (let member = this.#crew.freest(); member !== undefined; member = this.#crew.freest()) {
+      const job = this.#queue.take();
+      if (job === undefined) break;
       job.started = this.#options.now();
       job.attempts++;
       member.jobs.set(job.id, job);
       member.thread.join(job.id, job.copyOfInput(), job.cost);
     }
-    while (this.#members.size < Math.min(this.#outstanding, this.#threads)) this.#start();
-    if (this.#members.size === 0) {
+    while (this.#crew.size < Math.min(this.#outstanding, this.#threads)) this.#start();
+    if (this.#crew.size === 0) {
       this.#rejectQueue(new EngineFailed('no thread could be started', { cause: this.#failure }));
     }
     const awake = this.#outstanding > 0;
     if (awake !== this.#awake) {
-      for (const { thread } of this.#members) thread.keepAlive(awake);
+      this.#crew.keepAlive(awake);
       clearTimeout(this.#idle);
-      if (!awake) this.#idle = setTimeout(() => this.#endIdle(), this.#options.idleAfter).unref();
+      if (!awake) this.#idle = setTimeout(() => this.#crew.end(), this.#options.idleAfter).unref();
     }
     this.#awake = awake;
     if (!awake) this.#allDone.resolve();
-  }
-
-  #freest(): Member | undefined {
-    let freest: Member | undefined;
-    for (const member of this.#members) {
-      if (!member.ready || member.jobs.size >= this.#options.lanes) continue;
-      if (freest === undefined || member.jobs.size < freest.jobs.size) freest = member;
-    }
-    return freest;
   }
 
   #start(): void {
@@ -125,7 +115,7 @@ export class Scheduler implements BcryptEngine {
         exited: reason => this.#exited(member, reason),
       });
       const member: Member = { thread, ready: false, jobs: new Map() };
-      this.#members.add(member);
+      this.#crew.add(member);
       thread.keepAlive(true);
     } catch (error) {
       this.#failedStarts++; // counts like a thread that ends before it is ready
@@ -149,7 +139,7 @@ export class Scheduler implements BcryptEngine {
   }
 
   #exited(member: Member, reason: unknown): void {
-    if (!this.#members.delete(member)) return;
+    if (!this.#crew.remove(member)) return;
     if (!member.ready) this.#failedStarts++;
     this.#failure = reason;
     for (const job of member.jobs.values()) {
@@ -161,14 +151,8 @@ export class Scheduler implements BcryptEngine {
   }
 
   #abort(job: Job): void {
-    if (!this.#queue.remove(job))
-      for (const { jobs, thread } of this.#members) if (jobs.has(job.id)) thread.drop(job.id);
+    if (!this.#queue.remove(job)) this.#crew.drop(job);
     this.#proceed();
-  }
-
-  #endIdle(): void {
-    for (const { thread } of this.#members) void thread.end();
-    this.#members.clear();
   }
 
   #rejectQueue(reason: Error): void {
@@ -201,44 +185,20 @@ export class Scheduler implements BcryptEngine {
     return jobs < places ? undefined : this.#admission.refusal(rounds, this.#threads);
   }
 
-  /** An estimate of what is left in the lanes. */
-  #roundsRunning(): number {
-    const now = this.#options.now();
-    const perLane = this.#admission.rate / this.#options.lanes;
-    let rounds = 0;
-    for (const { jobs } of this.#members) {
-      for (const job of jobs.values()) rounds += Math.max(0, job.rounds - (now - job.started) * perLane);
-    }
-    return rounds;
-  }
-
-  get #running(): number {
-    let count = 0;
-    for (const { jobs } of this.#members) count += jobs.size;
-    return count;
-  }
-
   get #outstanding(): number {
-    return this.#queue.length + this.#running;
+    return this.#queue.length + this.#crew.jobs.length;
   }
 
   /** After two failed starts in a row, those that run have to do. */
   get #threads(): number {
-    return this.#failedStarts < 2 ? this.#options.threads : this.#members.size;
+    return this.#failedStarts < 2 ? this.#options.threads : this.#crew.size;
   }
 }
 
-interface Member {
-  readonly thread: Thread;
-  readonly jobs: Map<number, Job>;
-  ready: boolean;
-}
-
-function check({ password, salt, cost, priority = 0 }: BcryptWork): void {
+function check({ password, salt, cost }: BcryptWork): void {
   if (password.length > 72)
     throw new RangeError(`a password of ${password.length} bytes; bcrypt takes up to 72`);
   if (salt.length !== 16) throw new RangeError(`a salt of ${salt.length} bytes; bcrypt takes 16`);
   if (!Number.isInteger(cost) || cost < 4 || cost > 31)
     throw new RangeError(`cost ${cost}; bcrypt takes 4 to 31`);
-  if (!Number.isInteger(priority) || priority < 0) throw new RangeError(`priority ${priority}`);
 }

@@ -1,4 +1,10 @@
-import { type BcryptEngine, EngineClosed, EngineFailed, Overloaded } from '../bcrypt/engine.ts';
+import {
+  type BcryptEngine,
+  EngineClosed,
+  EngineFailed,
+  Overloaded,
+  type Priority,
+} from '../bcrypt/engine.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../database.ts';
@@ -38,13 +44,13 @@ export interface NewBy {
   readonly caller: Caller;
   /** In which it is asked for; undefined for somebody new. */
   readonly sessionId?: string;
-  /** See `PasswordHasher`. */
-  readonly priority?: number;
+  /** The hashing engine's, 0 by default. */
+  readonly priority?: Priority;
 }
 
 /** Of a request. */
 export interface Caller {
-  /** What counts as one source; see `http/source.ts`. */
+  /** What counts as one source, which also has its share of the hashing; see `http/source.ts`. */
   readonly network: string;
   readonly record: RecordEvent;
 }
@@ -76,7 +82,9 @@ interface PasswordOptions {
 
 export function createPasswords(options: PasswordOptions): Passwords {
   const { database, engine, clock, monotonic, pseudonym, settings, onUnusable } = options;
-  const hasher = createPasswordHasher({ engine, cost: settings.bcryptCost, onUnusable });
+  /** The sources take turns. */
+  const hasherFor = ({ network }: Caller, priority?: Priority): PasswordHasher =>
+    createPasswordHasher({ engine, cost: settings.bcryptCost, onUnusable, flow: network, priority });
   const limiter = createLimiter({ database, clock });
   const attempts = createAttempts({
     database,
@@ -97,6 +105,7 @@ export function createPasswords(options: PasswordOptions): Passwords {
         const what = sessionId === undefined ? 'login' : 'password_check';
         caller.record(`${what}_${outcome}`, { account: account.slice(0, 16), source: caller.network });
       };
+      const hasher = hasherFor(caller);
       hasher.admit();
       const trier = { account, network: caller.network, ...(sessionId !== undefined && { sessionId }) };
       const begun = await attempts.begin(trier, signal);
@@ -122,7 +131,8 @@ export function createPasswords(options: PasswordOptions): Passwords {
     },
 
     async admitNew({ caller, sessionId, priority }) {
-      hasher.admit(priority);
+      const hasher = hasherFor(caller, priority);
+      hasher.admit();
       const key =
         sessionId === undefined
           ? pseudonym('new passwords of a source', caller.network)
@@ -130,7 +140,7 @@ export function createPasswords(options: PasswordOptions): Passwords {
       const taken = await limiter.take([{ policy, key }]);
       if (taken.refused) caller.record('new_password_throttled', { source: caller.network });
       granted(taken);
-      return (password, signal) => hasher.hash(password, signal, priority);
+      return hasher.hash;
     },
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type BcryptEngine, EngineClosed, Overloaded } from '../../src/bcrypt/index.ts';
+import { type BcryptEngine, EngineClosed, Overloaded, type Priority } from '../../src/bcrypt/index.ts';
 import { fakeScheduler, stateOf } from './fake-threads.ts';
 
 /** One thread of one lane does 16 rounds (cost 4) in 100 ms; nobody may wait longer than a second. */
@@ -74,13 +74,76 @@ suite('admission', () => {
     await assert.rejects(digest(4), Overloaded);
   });
 
+  test('of one flow fills its own queue: what goes before a newcomer of another is what counts', async () => {
+    const { digest, thread, clock, jobs } = fakeScheduler(slow);
+    const of = (flow: string, priority?: Priority) => digest(4, undefined, priority, flow);
+    of('flood');
+    thread(0).ready(RATE);
+    const flood = Array.from({ length: 10 }, () => of('flood'));
+    await assert.rejects(of('flood'), overloaded(1));
+    const others = [of('other'), of('another')];
+    // The lane, one of the flood, the others, and so on by turns: of the fourth, eleven hundred milliseconds.
+    const more = [of('other'), of('other')];
+    await assert.rejects(of('other', 1), overloaded(1), 'all of a higher priority goes before it');
+    for (const answer of [...flood, ...others, ...more]) assert.equal(await stateOf(answer), 'pending');
+    await assert.rejects(of('flood'), overloaded(1));
+    // Served: one of the flood, the two others, one of the flood, and so on.
+    for (const [id, next] of [
+      [1, 2],
+      [2, 12],
+      [12, 13],
+      [13, 3],
+      [3, 14],
+    ] as const) {
+      thread(0).finish(id, RATE);
+      assert.deepEqual(jobs(), [[next]]);
+    }
+    // What was overtaken for longer than was expected of it is refused, and makes room.
+    clock.now = 1001;
+    thread(0).finish(14, RATE);
+    for (const answer of flood.slice(2)) await assert.rejects(answer, overloaded(1));
+    assert.equal(await stateOf(of('flood')), 'pending');
+  });
+
+  test('counts, of the flows behind one, what goes before its next turn', async () => {
+    const { digest, thread } = fakeScheduler(slow);
+    const of = (flow: string, cost: number) => digest(cost, undefined, 0, flow);
+    of('first', 4);
+    thread(0).ready(RATE);
+    of('first', 4);
+    for (const flow of 'abc')
+      for (const cost of [4, 5]) assert.equal(await stateOf(of(flow, cost)), 'pending');
+    // 0.5 s: the lane, and one of each. With what the others have besides, it were 1.1.
+    assert.equal(await stateOf(of('first', 8)), 'pending');
+    await assert.rejects(of('first', 4), overloaded(2), '2.7 s');
+  });
+
+  test('is bounded, however many flows there are and however much each has', async () => {
+    for (const [each, most] of [
+      [1, 10],
+      // So many flows have one at least, so many two, and so on: ten divided by one, by two, and so on.
+      [12, 10 + 5 + 3 + 2 + 2 + 1 + 1 + 1 + 1 + 1],
+    ] as const) {
+      const { digest, thread } = fakeScheduler(slow);
+      digest();
+      thread(0).ready(RATE);
+      const answers: Promise<unknown>[] = [];
+      for (let flow = 0; flow < 20; flow++)
+        for (let count = 0; count < each; count++) answers.push(digest(4, undefined, 0, `${flow}`));
+      const states = await Promise.all(answers.map(stateOf));
+      assert.equal(states.filter(state => state === 'pending').length, most);
+    }
+  });
+
   test('judges the first burst as soon as the first rate is known', async () => {
     const { digest, thread, jobs } = fakeScheduler(slow);
     const answers = Array.from({ length: 30 }, () => digest());
+    const other = digest(4, undefined, 0, 'other');
     thread(0).ready(RATE);
+    assert.equal(await stateOf(other), 'pending');
     const states = await Promise.all(answers.map(stateOf));
-    assert.ok(states.slice(0, 11).every(state => state === 'pending'));
-    assert.ok(states.slice(11).every(state => state instanceof Overloaded));
+    assert.ok(states.slice(0, 10).every(state => state === 'pending'));
+    assert.ok(states.slice(10).every(state => state instanceof Overloaded));
     assert.equal(states.length, 30);
     assert.deepEqual(jobs(), [[1]]);
   });

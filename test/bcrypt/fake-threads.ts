@@ -1,3 +1,4 @@
+import type { Priority } from '../../src/bcrypt/index.ts';
 import { Scheduler, type SchedulerOptions } from '../../src/bcrypt/scheduler.ts';
 import type { Thread, ThreadEvents } from '../../src/bcrypt/thread.ts';
 
@@ -68,13 +69,14 @@ export function fakeScheduler(options: Partial<SchedulerOptions> = {}) {
     now: () => clock.now,
     ...options,
   });
-  const digest = (cost = 4, signal?: AbortSignal, priority?: number) => {
+  const digest = (cost = 4, signal?: AbortSignal, priority?: Priority, flow?: string) => {
     const answer = scheduler.digest({
       password: Buffer.from('secret'),
       salt: new Uint8Array(16),
       cost,
       signal,
       priority,
+      flow,
     });
     answer.catch(() => {}); // looked at later
     return answer;

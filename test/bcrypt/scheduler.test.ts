@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { EngineFailed, Overloaded } from '../../src/bcrypt/index.ts';
+import { EngineFailed, Overloaded, type Priority } from '../../src/bcrypt/index.ts';
 import { Job } from '../../src/bcrypt/job.ts';
 import { fakeScheduler, stateOf } from './fake-threads.ts';
 
@@ -57,7 +57,7 @@ suite('order', () => {
     const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 1 });
     digest();
     thread(0).ready();
-    for (const priority of [1, 0, 1, 0]) digest(4, undefined, priority);
+    for (const priority of [1, 0, 1, 0] as const) digest(4, undefined, priority);
     const order = [1, 3, 5, 2, 4];
     for (const id of order) {
       assert.deepEqual(jobs(), [[id]]);
@@ -123,6 +123,87 @@ suite('order', () => {
     assert.ok(!thread(0).alive);
     digest();
     assert.ok(thread(0).alive);
+  });
+});
+
+suite('flows', () => {
+  /** One lane, which the first job of flow `a` has; `waiting` come after it. `serve`: ends it, and says whose is next. */
+  function oneLane(waiting: readonly string[]) {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 1 });
+    const flows: string[] = [];
+    const add = (flow: string, signal?: AbortSignal, priority?: Priority) => {
+      flows.push(flow);
+      return digest(4, signal, priority, flow);
+    };
+    add('a');
+    thread(0).ready();
+    for (const flow of waiting) add(flow);
+    const serve = () => {
+      for (const id of jobs().flat()) thread(0).finish(id);
+      return jobs()
+        .flat()
+        .map(id => flows[id - 1]);
+    };
+    const order = () => {
+      let all = '';
+      for (let [flow] = serve(); flow !== undefined; [flow] = serve()) all += flow;
+      return all;
+    };
+    return { add, serve, order };
+  }
+
+  test('take turns, however much one of them has waiting', () => {
+    const { order } = oneLane([...'aaaabbc']);
+    assert.equal(order(), 'abcabaa');
+  });
+
+  test('one that has nothing waiting goes behind those that do, and ahead of what they have besides', () => {
+    const { add, serve, order } = oneLane([...'aaaaab']);
+    assert.deepEqual(serve(), ['a']);
+    add('c');
+    assert.deepEqual(serve(), ['b']);
+    add('b');
+    assert.equal(order(), 'acbaaa');
+  });
+
+  test('that come back at once do not keep out one that waits', () => {
+    const { add, serve } = oneLane([...'aaaabc']);
+    let all = '';
+    for (let count = 0; count < 9; count++) {
+      const [next = ''] = serve();
+      all += next;
+      if (next !== 'a') add(next);
+    }
+    assert.equal(all, 'abcabcabc');
+  });
+
+  test('that hung up or never were are not remembered', async () => {
+    const { add, order } = oneLane([...'bbb']);
+    const controller = new AbortController();
+    const gone = Array.from('aaade', flow => add(flow, controller.signal));
+    controller.abort();
+    for (const answer of gone) await assert.rejects(answer, { name: 'AbortError' });
+    for (const flow of 'ada') add(flow);
+    assert.equal(order(), 'badbab');
+  });
+
+  test('take turns within a priority, and each has turns of its own in the next', () => {
+    const { add, order } = oneLane([]);
+    for (const flow of 'xxy') add(flow, undefined, 1);
+    for (const flow of 'aaaax') add(flow);
+    assert.equal(order(), 'axaaaxyx');
+  });
+
+  test('keep the order of their jobs when a thread dies', () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 2 });
+    for (const flow of 'aabaa') digest(4, undefined, 0, flow);
+    thread(0).ready();
+    assert.deepEqual(jobs(), [[1, 3]]);
+    thread(0).finish(3);
+    assert.deepEqual(jobs(), [[1, 2]]);
+    thread(0).die();
+    thread(1).ready();
+    assert.deepEqual([...thread(1).jobs.keys()], [1, 2]);
   });
 });
 
@@ -192,6 +273,8 @@ suite('cancellation', () => {
     thread(0).finish(1);
     assert.deepEqual(jobs(), [[3]]);
     assert.deepEqual(thread(0).dropped, []);
+    thread(0).finish(3);
+    assert.ok(!thread(0).alive);
   });
 
   test('in a lane: answered at once, and the lane is taken until the thread has dropped it', async () => {

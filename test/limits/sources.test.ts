@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { BcryptEngine } from '../../src/bcrypt/engine.ts';
+import { fakeScheduler } from '../bcrypt/fake-threads.ts';
 import { startApp, type TestApp } from '../helpers/app.ts';
 import { sendRaw } from '../helpers/wire.ts';
 import { failFrom, inMemory, logInFrom, proxied, tally, wrong } from './support.ts';
@@ -185,3 +187,52 @@ test('no other form of the path leads to a login, nor does an additional field',
   assert.equal((await app.post('/%6cogin', { email, password: wrong })).status, 401);
   assert.equal((await app.post('/login', { email, password: wrong })).status, 429);
 });
+
+/** What costs a hash and needs no session. */
+const hashing: readonly (readonly [path: string, status: number])[] = [
+  ['/login', 401],
+  ['/users', 201],
+];
+
+for (const [path, status] of hashing) {
+  test(`POST ${path} from one source fills a queue of its own: that of another is served next`, async t => {
+    // One hash takes 100 ms, and nobody is to wait for longer than a second.
+    const { scheduler, digest, thread, jobs } = fakeScheduler({ threads: 1, lanes: 1 });
+    let asked = 0;
+    const engine: BcryptEngine = {
+      description: 'one lane',
+      refusal: work => scheduler.refusal(work),
+      digest(work) {
+        asked++;
+        return scheduler.digest(work);
+      },
+      close: () => scheduler.close(),
+    };
+    const app = await startApp(t, { engine, settings: { ...proxied, ...inMemory } });
+    digest();
+    thread(0).ready(0.16);
+    const statuses: number[] = [];
+    const send = async (from: string, email: string) => {
+      const body = { email, password: 'a very good passphrase' };
+      const answer = await app.post(path, body, { headers: { 'x-forwarded-for': from } });
+      statuses.push(answer.status);
+    };
+    const served = async (count: number) => {
+      while (statuses.length < count) await new Promise(setImmediate);
+    };
+    const flood = Array.from({ length: 30 }, (_, number) => send('192.0.2.1', `ada${number}@example.com`));
+    await served(20);
+    const other = send('192.0.2.2', 'grace@example.com');
+    while (asked < 11) await new Promise(setImmediate);
+    thread(0).finish(1);
+    assert.deepEqual(jobs(), [[2]]);
+    thread(0).finish(2);
+    await served(21);
+    thread(0).finish(12);
+    await other;
+    assert.equal(tally(statuses), `${status} x 2, 503 x 20`);
+    for (let id = 3; id <= 11; id++) thread(0).finish(id);
+    await Promise.all(flood);
+    assert.equal(tally(statuses), `${status} x 11, 503 x 20`);
+  });
+}
