@@ -56,6 +56,16 @@ suite('admission', () => {
     assert.equal(await stateOf(digest()), 'pending');
   });
 
+  test('knows that the lanes of a thread share its rate', async () => {
+    const { digest, thread, clock } = fakeScheduler({ threads: 1, lanes: 2 });
+    for (let count = 0; count < 2; count++) digest(8);
+    thread(0).ready(RATE); // 3.2 s for both
+    clock.now = 2100;
+    await assert.rejects(digest(), overloaded(1));
+    clock.now = 2200;
+    assert.equal(await stateOf(digest()), 'pending');
+  });
+
   test('follows the measured rate', async () => {
     const { digest, thread } = fakeScheduler(slow);
     digest();
