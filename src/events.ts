@@ -17,6 +17,7 @@ export const events = {
   signing_keys_unreadable: ['error', 'the signing keys cannot be read again; those in memory go on'],
   hashing_degraded: ['warn', 'passwords are hashed by less than could be'],
   password_hash_unusable: ['error', 'a stored password hash cannot be used'],
+  database_not_durable: ['warn', 'the database may lose what it has acknowledged'],
   disk_failed: ['fatal', 'the disk failed to keep a commit: no writes until a restart'],
   upkeep_failed: ['warn', 'what is over cannot be deleted'],
   account_created: ['info', 'somebody registered'],

@@ -54,6 +54,7 @@ export async function startService(
     migrate: config.migrate,
     connections: config.databasePool,
     onFatal: cause => record('disk_failed', { err: cause }),
+    onNotDurable: off => record('database_not_durable', { off }),
     // Node's permission model forbids a program to sync a file.
     syncsAlone: process.permission !== undefined,
   });

@@ -6,9 +6,10 @@ import test, { type TestContext } from 'node:test';
 import { Overloaded } from '../src/bcrypt/engine.ts';
 import { type Database, DatabaseUnavailable } from '../src/database.ts';
 import { type EventName, events } from '../src/events.ts';
+import { onServer } from './database/postgres/on-server.ts';
 import { type Overrides, startApp, type TestApp } from './helpers/app.ts';
 import type { Person } from './helpers/client.ts';
-import { onPostgres, serviceFolder } from './helpers/database.ts';
+import { contentOf, onPostgres, serviceFolder } from './helpers/database.ts';
 import { temporaryFolder } from './helpers/folder.ts';
 import { read, root, tableOf } from './helpers/pages.ts';
 import { ServiceProcess } from './helpers/process.ts';
@@ -138,6 +139,7 @@ const ofProcess = [
   'service_stopped',
   'service_crashed',
   'disk_failed',
+  'database_not_durable',
   // test/database/postgres/workers.test.ts
   'worker_ended',
 ];
@@ -197,7 +199,12 @@ test('who ended which session is told for each of the ways', async t => {
 
 test('a process tells of its start, its settings without secrets, its end', async t => {
   const secret = 'k3JtR0xWbDdqUnA5c1ZtWk1xT2lYdzZ5SGZnTjFhYkU';
-  const service = new ServiceProcess(t, await serviceFolder(t), { SECRET: secret, SECRET_PREVIOUS: secret });
+  const folder = await serviceFolder(t);
+  if (onPostgres) {
+    const { url } = contentOf(folder);
+    await onServer(url, `alter database ${new URL(url).pathname.slice(1)} set synchronous_commit = off`);
+  }
+  const service = new ServiceProcess(t, folder, { SECRET: secret, SECRET_PREVIOUS: secret });
   await service.client();
   const { stdout } = await service.stop();
   const lines = linesOf(stdout);
@@ -210,6 +217,12 @@ test('a process tells of its start, its settings without secrets, its end', asyn
   assert.match(settings, onPostgres ? /"database":"postgres/ : /"database":"sqlite"/);
   assert.ok(!/secret/i.test(settings) && !stdout.includes(secret));
   assert.doesNotMatch(stdout, new RegExp(Buffer.from(secret, 'base64url').subarray(0, 6).join(',')));
+  const warnings = lines.filter(({ event }) => event === 'database_not_durable');
+  assert.equal(warnings.length, onPostgres ? 1 : 0);
+  for (const warning of warnings) {
+    expectLine(warning, 'database_not_durable');
+    assert.ok(Array.isArray(warning['off']) && warning['off'].includes('synchronous_commit'));
+  }
   const [stopping = {}, stopped = {}] = lines.slice(-2);
   expectLine(stopping, 'service_stopping');
   expectLine(stopped, 'service_stopped');

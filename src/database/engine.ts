@@ -9,7 +9,8 @@ export interface Engine<Tables> {
 
   /**
    * All of `work` or nothing. Ends durable: when this resolves, or rejects with what `work` threw, everything it may
-   * have seen or done survives a loss of power. Rolled back when `work` throws.
+   * have seen or done survives a loss of power, on PostgreSQL as far as its settings allow (`onNotDurable`). Rolled back
+   * when `work` throws.
    *
    * Others may run at the same time, here and on other nodes, and each statement sees what was committed before it. So
    * whatever a decision rests on has to be locked by the read that finds it (`forNoKeyUpdate`, or `forUpdate` where the
@@ -65,6 +66,8 @@ export interface DatabaseOptions {
    * there.
    */
   readonly syncsAlone?: boolean;
+  /** PostgreSQL. Called once, at the start, where settings of the server are off without which it may lose what it keeps. */
+  readonly onNotDurable?: (settings: readonly string[]) => void;
   /** PostgreSQL. Connections at most; 10 where it is not given. */
   readonly connections?: number;
   /** PostgreSQL. Whether prepared reads of one moment are sent together. They are unless this is false. */

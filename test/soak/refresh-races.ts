@@ -62,6 +62,8 @@ test(`${rounds} rounds each of 2, 10 and 50 uses at once, seed ${seed}`, async t
   }
   for (const service of [first, second]) {
     const { code, stdout } = await service.stop();
-    assert.deepEqual([code, stdout], [0, '']);
+    // The server of the tests does not sync, and the service says so.
+    const lines = stdout.split('\n').filter(line => line !== '' && !line.includes('"database_not_durable"'));
+    assert.deepEqual([code, lines], [0, []]);
   }
 });

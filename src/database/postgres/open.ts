@@ -2,6 +2,7 @@ import type { DatabaseOptions, Engine } from '../engine.ts';
 import { loadMigrations, migrationsFolder } from '../migrations.ts';
 import { type Address, describeAddress } from './address.ts';
 import { PostgresConnection } from './connection.ts';
+import { findSettingsOff } from './durability.ts';
 import { PostgresEngine } from './engine.ts';
 import { failureOf } from './failures.ts';
 import { findConstraints, migrate } from './migrate.ts';
@@ -26,6 +27,10 @@ export async function openPostgres<Tables>(
     const connection = await PostgresConnection.open(address, setUp);
     try {
       await migrate(connection, migrations, options, options.now ?? (() => new Date()));
+      if (options.onNotDurable) {
+        const off = await findSettingsOff(connection);
+        if (off.length > 0) options.onNotDurable(off);
+      }
       const constraints = await findConstraints(connection);
       const names = new StatementNames();
       const pool = new Pool(options.connections ?? defaultConnections, () =>

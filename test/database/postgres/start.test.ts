@@ -104,6 +104,32 @@ test('a migration is repeated where the server asks for it, and not for another 
   assert.equal(runs, 1);
 });
 
+test('settings without which the server may lose what it has acknowledged are told, and only those', async () => {
+  const url = await migratedDatabase();
+  const database = new URL(url).pathname.slice(1);
+  const settingsTold = async (): Promise<unknown[]> => {
+    const told: unknown[] = [];
+    await (await openDatabase(url, { onNotDurable: off => told.push(off.toSorted()) })).close();
+    return told;
+  };
+  await directly(url, `alter database ${database} set synchronous_commit = off`);
+  const off = await directly(
+    url,
+    `select name from pg_settings
+     where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off' order by name`,
+  );
+  assert.ok(off.some(({ name }) => name === 'synchronous_commit'));
+  assert.deepEqual(await settingsTold(), [off.map(({ name }) => name)]);
+  // The others are those of the whole server, so here somebody else answers for it.
+  await directly(
+    url,
+    `create function public.current_setting(text, boolean) returns text language sql
+     return case $1 when 'fsync' then 'on' when 'synchronous_commit' then 'local' end`,
+    `alter database ${database} set search_path = public, pg_catalog`,
+  );
+  assert.deepEqual(await settingsTold(), []);
+});
+
 test('of nodes with different secrets that start at once, those of one are refused', async t => {
   const url = await emptyDatabase();
   const other = createVault(Buffer.from(testSecret).reverse());

@@ -87,8 +87,8 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** Scripts load this too, and are no tests. */
-if (process.argv[1]?.endsWith('.test.ts')) after(dropAll);
+/** Scripts load this too: those that are about PostgreSQL are tests by another name, and the others are none. */
+if (onPostgres || process.argv[1]?.endsWith('.test.ts')) after(dropAll);
 
 /** A connection that a test has left open keeps its database from being dropped for five seconds, and then fails the file. */
 async function dropAll(): Promise<void> {
