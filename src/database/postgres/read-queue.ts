@@ -72,7 +72,7 @@ export class ReadQueue<Values extends object, Row> {
     const parameters = [...columns, ...this.#query.parameters.slice(columns.length)];
     const { rows } = await this.#execute<Answer<Row>>({ ...this.#query, parameters });
     const found: Row[][] = reads.map(() => []);
-    for (const { asked_turn, ...row } of rows) found[asked_turn - 1]?.push(row as unknown as Row);
+    for (const { asked_turn, ...row } of rows) found[asked_turn - 1]?.push(row as Row);
     return found;
   }
 }
