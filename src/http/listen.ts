@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { Routes } from './routes.ts';
@@ -13,8 +14,8 @@ export interface ListenOptions {
  * but only after a second or more.
  */
 const backlog = 4096;
-/** Sockets that listen side by side, where the system divides new connections among them. */
-const doors = process.platform === 'linux' ? 32 : 1;
+/** Sockets that listen side by side, where the system divides new connections among them. A worker has its primary's. */
+const doors = process.platform === 'linux' && !cluster.isWorker ? 32 : 1;
 
 /**
  * Listens on an address that nobody else listens on, and closes it with `app`; the address as a URL.
