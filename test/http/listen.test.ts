@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { buildApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { drainOnClose } from '../../src/http/drain.ts';
 import { listen } from '../../src/http/listen.ts';
-import { startApp } from '../helpers/app.ts';
+import { createSources } from '../../src/http/source.ts';
+import { createLog } from '../../src/log.ts';
+import { createServer, limitsOf } from '../../src/server.ts';
 
 const host = '127.0.0.1';
 /** So many that they come by every socket that listens. */
@@ -33,11 +36,10 @@ test('several new connections are taken in one turn of the event loop', async t 
 
 test('an address that another program listens on is refused, shared or not', async t => {
   for (const reusePort of process.platform === 'linux' ? [false, true] : [false]) {
-    const other = createServer().listen({ host, port: 0, reusePort });
+    const other = createTcpServer().listen({ host, port: 0, reusePort });
     t.after(() => other.close());
     await once(other, 'listening');
-    const { app } = await build(t);
-    await assert.rejects(listen(app, { host, port: (other.address() as AddressInfo).port }), {
+    await assert.rejects(listen(build(t), { host, port: (other.address() as AddressInfo).port }), {
       code: 'EADDRINUSE',
       syscall: 'listen',
     });
@@ -74,18 +76,25 @@ test('the limit of connections is one of all that come by any socket', async t =
   assert.equal(open, 20);
 });
 
-async function build(t: TestContext, connections = many) {
-  const { world } = await startApp(t);
-  const app = await buildApp({ ...world, limits: { connections } });
+function build(t: TestContext, connections = many) {
+  const limits = { ...limitsOf(readConfig({})), connections };
+  const record = () => undefined;
+  const app = createServer({
+    log: createLog('silent', { stream: { write: () => undefined }, flush: () => undefined }),
+    record,
+    sourceOf: createSources([]),
+    limits,
+  });
+  drainOnClose(app);
   t.after(() => app.close());
-  return { app };
+  return app;
 }
 
 async function start(t: TestContext, connections = many) {
-  const { app } = await build(t, connections);
+  const app = build(t, connections);
   const { promise, resolve } = Promise.withResolvers<void>();
   const held = { count: 0, release: resolve };
-  app.get('/held', { config: { access: 'public' } }, async () => {
+  app.get('/held', async () => {
     held.count++;
     await promise;
     return {};
