@@ -16,6 +16,7 @@ const known = {
   'test/database/postgres/server.test.ts': ['postgres'],
   'test/bcrypt/kernel.test.ts': ['sqlite'],
   'test/architecture.test.ts': ['sqlite'],
+  'test/docs.test.ts': ['sqlite'],
 } as const;
 
 test('a test runs on the engines that it can tell something about', () => {

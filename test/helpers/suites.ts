@@ -6,6 +6,8 @@ export type EngineName = 'sqlite' | 'postgres';
 const root = new URL('../../', import.meta.url).pathname;
 /** What has to do with a database: the way to one, and the service and the commands as processes. */
 const databases = ['src/database.ts', 'test/helpers/process.ts', 'test/helpers/plinth.ts'];
+/** The way to a browser, which is slow, and sees nothing of the database. */
+const browser = 'test/helpers/browser.ts';
 
 /** Every test file, as a path from the project's folder. */
 export function testFiles(): string[] {
@@ -15,12 +17,13 @@ export function testFiles(): string[] {
 
 /**
  * The engines that a test has to run on. What is about one of them lies in its folder; everything else that can reach a
- * database by its imports runs on both, and what cannot runs once, beside those on SQLite.
+ * database by its imports runs on both, and what cannot, or needs a browser, runs once, beside those on SQLite.
  */
 export function enginesOf(file: string): readonly EngineName[] {
   if (file.startsWith('test/database/sqlite/')) return ['sqlite'];
   if (file.startsWith('test/database/postgres/')) return ['postgres'];
   const reached = reachable(file);
+  if (reached.has(browser)) return ['sqlite'];
   return databases.some(name => reached.has(name)) ? ['sqlite', 'postgres'] : ['sqlite'];
 }
 
