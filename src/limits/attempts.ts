@@ -89,11 +89,12 @@ export function createAttempts(options: AttemptOptions): Attempts {
 
   async function takeInTurn(claims: readonly Claim[], signal?: AbortSignal): Promise<InTurn | Refusal> {
     const since = monotonic();
+    const keys = claims.map(({ key }) => key);
     for (let tries = 1; ; tries++) {
-      const { givenBack } = turns;
+      using watch = turns.watch(keys);
       const taken = await take(claims);
       if (!taken.refused || tries === maxTries) return taken;
-      if (givenBack !== turns.givenBack) continue;
+      if (watch.isLate) continue;
       const turn = turns.next(taken.key, since, signal);
       if (!turn) return taken;
       await turn;

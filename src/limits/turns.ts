@@ -13,8 +13,13 @@ export interface Turns {
    * with the reason of the signal.
    */
   next(key: string, since: number, signal?: AbortSignal): Promise<void> | undefined;
-  /** How often something was given back. Where that was while a limit was looked at, it was looked at too soon. */
-  readonly givenBack: number;
+  /** For the time in which the limits of these keys are looked at. */
+  watch(keys: readonly string[]): Watch;
+}
+
+export interface Watch extends Disposable {
+  /** Whether something of the keys was given back meanwhile: then they were looked at too soon. */
+  readonly isLate: boolean;
 }
 
 export interface TurnOptions {
@@ -32,47 +37,68 @@ interface Waiter {
   readonly settle: (refusal?: Error) => void;
 }
 
+/** Of one key, for as long as something of it is undecided or watched. */
 interface Turn {
-  count: number;
+  readonly key: string;
+  undecided: number;
+  watched: number;
+  /** How often something of it was given back. */
+  givenBack: number;
   readonly waiting: Set<Waiter>;
 }
 
-export function createTurns({ monotonic, maxWait }: TurnOptions): Turns {
-  let givenBack = 0;
-  const undecided = new Map<string, Turn>();
-
+/** `all`: where they are kept, by key. */
+export function createTurns({ monotonic, maxWait }: TurnOptions, all = new Map<string, Turn>()): Turns {
   return {
-    get givenBack() {
-      return givenBack;
-    },
-
     begin(keys) {
-      for (const key of keys) {
-        const turn = undecided.get(key);
-        if (turn) turn.count++;
-        else undecided.set(key, { count: 1, waiting: new Set() });
-      }
+      const turns = keys.map(turnOf);
+      for (const turn of turns) turn.undecided++;
       return isFree => {
-        if (isFree) givenBack++;
-        for (const key of keys) end(key, isFree);
+        for (const turn of turns) end(turn, isFree);
       };
     },
 
     next(key, since, signal) {
-      const turn = undecided.get(key);
-      return turn && turn.waiting.size < maxWaiting ? wait(turn, since, signal) : undefined;
+      const turn = all.get(key);
+      if (!turn || turn.undecided === 0 || turn.waiting.size >= maxWaiting) return undefined;
+      return wait(turn, since, signal);
+    },
+
+    watch(keys) {
+      const watched = keys.map(turnOf).map(turn => ({ turn, before: turn.givenBack }));
+      for (const { turn } of watched) turn.watched++;
+      return {
+        get isLate() {
+          return watched.some(({ turn, before }) => turn.givenBack > before);
+        },
+        [Symbol.dispose]() {
+          for (const { turn } of watched) {
+            turn.watched--;
+            forget(turn);
+          }
+        },
+      };
     },
   };
 
-  function end(key: string, isFree: boolean): void {
-    const turn = undecided.get(key);
-    if (!turn) return;
-    turn.count--;
-    if (turn.count === 0) undecided.delete(key);
+  function turnOf(key: string): Turn {
+    const turn = all.get(key) ?? { key, undecided: 0, watched: 0, givenBack: 0, waiting: new Set() };
+    all.set(key, turn);
+    return turn;
+  }
+
+  function forget({ key, undecided, watched }: Turn): void {
+    if (undecided + watched === 0) all.delete(key);
+  }
+
+  function end(turn: Turn, isFree: boolean): void {
+    turn.undecided--;
+    if (isFree) turn.givenBack++;
+    forget(turn);
     const latest = monotonic() - maxWait;
     for (const { since, settle } of turn.waiting) if (since < latest) settle(unavailable('overloaded', 1));
     // The last one leaves nothing to wait for; before it, one that was given back makes room for one.
-    const woken = turn.count === 0 ? turn.waiting.size : isFree ? 1 : 0;
+    const woken = turn.undecided === 0 ? turn.waiting.size : isFree ? 1 : 0;
     for (const { settle } of [...turn.waiting].slice(0, woken)) settle();
   }
 }

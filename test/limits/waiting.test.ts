@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import test, { type TestContext } from 'node:test';
+import { openDatabase } from '../../src/database.ts';
 import { Problem } from '../../src/errors.ts';
+import { type Begun, createAttempts } from '../../src/limits/attempts.ts';
+import type { Limiter } from '../../src/limits/limiter.ts';
 import { createTurns } from '../../src/limits/turns.ts';
 import { startApp, type TestApp } from '../helpers/app.ts';
 import type { Answer, Person } from '../helpers/client.ts';
@@ -35,6 +38,70 @@ test('who has waited for too long is told that there is too much to do, and who 
   assert.ok(long?.status === 'rejected' && long.reason instanceof Problem);
   assert.deepEqual([long.reason.code, long.reason.headers['retry-after']], ['overloaded', '1']);
   assert.equal(short?.status, 'fulfilled');
+});
+
+test('a limit that was looked at too soon is looked at again, if it was of the same account', async t => {
+  const database = await openDatabase('sqlite::memory:');
+  t.after(() => database.close());
+  let looks = 0;
+  // Has room for one at a time, of each account, and is slow to say what it has seen.
+  const limiter: Limiter = {
+    async take(claims, beforeCounting = () => undefined) {
+      looks++;
+      const [{ policy, key } = assert.fail()] = claims;
+      const isFull = counted.has(key);
+      if (isFull) await meanwhile();
+      if (isFull) return { refused: true, policy, key, wait: 1000 };
+      beforeCounting();
+      counted.add(key);
+      return { refused: false, giveBack: async () => void counted.delete(key) };
+    },
+  };
+  const counted = new Set<string>();
+  let meanwhile = async () => {};
+  const attempts = createAttempts({
+    database,
+    limiter,
+    clock: () => new Date(),
+    monotonic: () => 0,
+    maxWait: 3000,
+    pseudonym: (...parts) => parts.join(),
+    perAccount: 1,
+    perSource: 0,
+  });
+  const begin = async (account: string) => {
+    const begun = await attempts.begin({ account, network: account });
+    return begun.refused ? undefined : begun;
+  };
+  const cancel = async (begun: Begun | undefined) => {
+    await database.transaction(async tx => begun?.cancel(tx));
+    begun?.end(true);
+  };
+  const [ada, grace] = [await begin('ada'), await begin('grace')];
+  meanwhile = () => cancel(ada);
+  assert.ok(await begin('ada'));
+  assert.equal(looks, 4);
+  // Of this one nothing is undecided, so that it is refused as soon as it is seen.
+  counted.add('account,alan');
+  meanwhile = () => cancel(grace);
+  assert.equal(await begin('alan'), undefined);
+  assert.equal(looks, 5);
+});
+
+test('of what is over, nothing is kept', () => {
+  const all = new Map();
+  const turns = createTurns({ monotonic: () => 0, maxWait: 3000 }, all);
+  const watched = turns.watch(['a']);
+  const end = turns.begin(['a', 'b']);
+  assert.equal(all.size, 2);
+  end(true);
+  assert.ok(watched.isLate);
+  const later = turns.watch(['a']);
+  turns.begin(['a'])(false);
+  assert.ok(!later.isLate, 'what failed makes no room');
+  assert.equal(turns.next('a', 0), undefined, 'it is watched and decided');
+  for (const watch of [watched, later]) watch[Symbol.dispose]();
+  assert.equal(all.size, 0);
 });
 
 test('who hangs up while they wait gives up their turn, and has tried nothing', async t => {
