@@ -15,9 +15,16 @@ export interface Comparison {
   readonly mismatches: string[];
 }
 
+interface Options {
+  readonly count: number;
+  readonly seed: number;
+  readonly onProgress?: (begun: number) => void;
+  readonly onMismatch?: (mismatch: string) => void;
+}
+
 export async function compare(
   engine: Pick<BcryptEngine, 'digest'>,
-  { count, seed, progress }: { count: number; seed: number; progress?: (done: number) => void },
+  { count, seed, onProgress, onMismatch }: Options,
 ): Promise<Comparison> {
   const random = seededRandom(seed);
   const result: Comparison = { compared: 0, aborted: 0, mismatches: [] };
@@ -25,12 +32,15 @@ export async function compare(
   const worker = async () => {
     while (begun < count) {
       begun++;
-      if (begun % 10_000 === 0) progress?.(begun);
+      if (begun % 10_000 === 0) onProgress?.(begun);
       const work = randomCase(random);
       if (random(16) === 0) await abortSoon(engine, work, random, result);
       const [digest, expected] = await Promise.all([engine.digest(work), oracle(work)]);
       result.compared++;
-      if (encode(digest) !== expected) result.mismatches.push(describe(work, encode(digest), expected));
+      if (encode(digest) === expected) continue;
+      const mismatch = describe(work, encode(digest), expected);
+      result.mismatches.push(mismatch);
+      onMismatch?.(mismatch);
     }
   };
   await Promise.all(Array.from({ length: 12 }, worker));
@@ -61,9 +71,13 @@ if (import.meta.main) {
   const say = (text: string) => process.stdout.write(`${text}\n`);
   say(`${count} comparisons with seed ${seed}`);
   const engine = await createLaneEngine({ log: say });
-  const result = await compare(engine, { count, seed, progress: done => say(`${done}`) });
+  const result = await compare(engine, {
+    count,
+    seed,
+    onProgress: begun => say(`${begun}`),
+    onMismatch: say,
+  });
   await engine.close();
-  for (const mismatch of result.mismatches) say(mismatch);
   say(`${result.compared} compared, ${result.aborted} aborted, ${result.mismatches.length} mismatches`);
   if (result.mismatches.length > 0) process.exitCode = 1;
 }
