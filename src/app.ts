@@ -24,6 +24,7 @@ import { allowOrigins } from './http/cors.ts';
 import { drainOnClose } from './http/drain.ts';
 import { setHeaders } from './http/headers.ts';
 import { shedLoad } from './http/importance.ts';
+import { lingerAtTheEnd } from './http/linger.ts';
 import { readBodies } from './http/media-types.ts';
 import { requireDeclaredAccess } from './http/policy.ts';
 import { answerProblems } from './http/problems.ts';
@@ -49,6 +50,8 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   const limits = { ...limitsOf(config), ...world.limits };
   const sourceOf = createSources(config.trustedProxies);
   const app = createServer({ log, record, sourceOf, limits });
+
+  lingerAtTheEnd(app, limits.lingerTimeout);
 
   // What holds for every route that follows. The log goes first, because what refuses a request keeps others from it.
   knowSources(app, sourceOf);

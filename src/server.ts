@@ -22,6 +22,8 @@ export interface Limits {
   readonly requestTimeout: number;
   /** Of an answer of which the client takes nothing. A second one passes where the first began half-way. */
   readonly stallTimeout: number;
+  /** After the last answer, until the client has closed the connection too. */
+  readonly lingerTimeout: number;
   /** Between an answer and the next request. */
   readonly keepAliveTimeout: number;
   /** How often the times are looked at. */
@@ -33,6 +35,7 @@ export const fixedLimits = {
   headersTimeout: 10_000,
   requestTimeout: 12_000,
   stallTimeout: 5000,
+  lingerTimeout: 1500,
   checkEvery: 1000,
 } as const;
 

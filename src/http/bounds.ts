@@ -54,15 +54,12 @@ function malformed(detail: string): Problem {
   return new Problem('malformed_request', detail, { headers: { connection: 'close' } });
 }
 
-/** The connection ends as soon as the answer is out, unless the whole body has been read by then. */
-export function closeUnlessRead({ raw }: FastifyRequest, { raw: answer }: FastifyReply): void {
+/** The answer is the last of the connection, unless the whole body has been read by then. */
+function closeUnlessRead({ raw }: FastifyRequest, { raw: answer }: FastifyReply): void {
   const { shouldKeepAlive } = answer;
-  const close = (): void => void raw.socket.destroy();
   answer.shouldKeepAlive = false;
-  answer.once('finish', close);
   raw.once('end', () => {
     answer.shouldKeepAlive = shouldKeepAlive;
-    answer.off('finish', close);
   });
 }
 

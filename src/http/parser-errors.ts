@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Code, Problem } from '../errors.ts';
 import type { RecordEvent } from '../events.ts';
@@ -75,7 +76,7 @@ export function refuseSocket(socket: Duplex, problem: Problem): void {
       '',
       body,
     ].join('\r\n'),
-    () => socket.destroy(),
+    () => (socket instanceof Socket ? socket.destroySoon() : socket.destroy()),
   );
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { buildApp } from '../../src/app.ts';
@@ -64,7 +65,7 @@ const endless: readonly (readonly [name: string, first: string, again: string, a
   ['a number of a chunk', head('POST /users', json, chunked), '0', /^HTTP\/1\.1 4/],
 ];
 
-test('of what has no end no more than the limit and two reads of the socket are taken, and the connection ends', async t => {
+test('of what has no end no more than the limit and three reads of the socket are looked at, and the connection ends', async t => {
   const { port, taken } = await countingApp(t);
   for (const [name, first, again, expected] of endless) {
     await t.test(name, async () => {
@@ -72,9 +73,56 @@ test('of what has no end no more than the limit and two reads of the socket are 
       const { answer } = await pour(port, first, again);
       assert.match(answer, expected);
       const bytes = taken() - before - first.length;
-      assert.ok(bytes <= 16_384 + 2 * 65_536, `${bytes} bytes were read`);
+      assert.ok(bytes <= 16_384 + 3 * 65_536, `${bytes} bytes were read`);
     });
   }
+});
+
+/** Refused at once, whatever is still to come. */
+const early: readonly (readonly [name: string, head: string, status: number])[] = [
+  ['too long', head('POST /users', json, 'content-length: 5000000'), 413],
+  ['too long in chunks', head('POST /users', json, chunked), 413],
+  ['no credentials', head('PATCH /me', json, chunked), 401],
+  ['the last by its own word', head('PATCH /me', json, 'connection: close', 'content-length: 16384'), 401],
+  ['a type that is not read', head('POST /users', 'content-type: text/plain', chunked), 415],
+  ['a malformed URL', head('POST /%', json, chunked), 400],
+  ['not HTTP', head('POST /users', json, chunked, 'content-length: 1'), 400],
+  ['a long header', head('POST /users', `x: ${'y'.repeat(17_000)}`), 431],
+];
+
+test('the answer reaches a client that reads once it has sent all, and what it sent after that is no request', async t => {
+  const { port, logged } = await countingApp(t);
+  const body = Buffer.from(chunk.repeat(5_000_000 / chunk.length));
+  for (const [name, first, status] of early) {
+    await t.test(name, async () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.write(first);
+      await new Promise((resolve, reject) => {
+        socket.once('error', reject);
+        socket.write(body);
+        socket.write(head('GET /health/live'), resolve);
+      });
+      let text = '';
+      for await (const part of socket) text += part;
+      assert.deepEqual(statuses(text), [status]);
+    });
+  }
+  assert.ok(logged.every(({ route }) => route !== '/health/live'));
+});
+
+test('of what comes after the last answer 8 MiB are thrown away, and then the connection is cut', async t => {
+  const { port, app } = await countingApp(t);
+  const connection = once(app.server, 'connection');
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined);
+  socket.write(head('POST /users', json, tenGigabytes));
+  const push = (): void => {
+    while (socket.write(chunk));
+  };
+  socket.on('drain', push).resume();
+  push();
+  const [theirs] = await connection;
+  await new Promise(resolve => socket.on('close', resolve));
+  assert.ok(theirs.bytesRead <= 8 * 1024 ** 2 + 3 * 65_536, `${theirs.bytesRead} bytes were read`);
 });
 
 const object = (fields: number): string =>
@@ -144,22 +192,26 @@ test('a body in chunks that was read leaves the connection open', async t => {
   const one = `${head('POST /login', json, chunked)}${login.length.toString(16)}\r\n${login}\r\n0\r\n\r\n`;
   const last = head('GET /health', 'connection: close');
   const text = await converse(port, one + last);
-  assert.deepEqual(
-    [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
-    ['401', '200'],
-  );
+  assert.deepEqual(statuses(text), [401, 200]);
 });
 
-/** A service that says how many bytes it has read of connections that are over. */
-async function countingApp(t: TestContext): Promise<{ port: number; taken: () => number }> {
-  const app = await buildApp((await startApp(t)).world);
+function statuses(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+}
+
+/** A service that says how many bytes it had read of connections when it had said the last word on them. */
+async function countingApp(t: TestContext) {
+  const { world, logged } = await startApp(t);
+  const app = await buildApp(world);
   t.after(() => app.close());
   let bytes = 0;
   app.server.on('connection', socket => {
-    socket.once('close', () => {
+    const count = (): void => {
       bytes += socket.bytesRead;
-    });
+      socket.off('prefinish', count).off('close', count);
+    };
+    socket.on('prefinish', count).on('close', count);
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
-  return { port: (app.server.address() as AddressInfo).port, taken: () => bytes };
+  return { app, logged, port: (app.server.address() as AddressInfo).port, taken: () => bytes };
 }

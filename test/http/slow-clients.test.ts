@@ -27,6 +27,7 @@ const short: Partial<Limits> = {
   headersTimeout: 700,
   requestTimeout: 800,
   stallTimeout: 100,
+  lingerTimeout: 100,
   keepAliveTimeout: 200,
   checkEvery: 50,
 };
@@ -57,9 +58,10 @@ test('with the limits of an operator who has set none, the same clients are ther
 });
 
 test('a slow header, body or reader is gone within 15 seconds, and an idle connection after 65', () => {
-  const { headersTimeout, requestTimeout, stallTimeout, checkEvery } = fixedLimits;
-  assert.ok(headersTimeout + checkEvery <= 15_000);
-  assert.ok(requestTimeout + checkEvery <= 15_000);
+  const { headersTimeout, requestTimeout, stallTimeout, lingerTimeout, checkEvery } = fixedLimits;
+  // It is told so, and may take its time to close.
+  assert.ok(headersTimeout + checkEvery + lingerTimeout < 15_000);
+  assert.ok(requestTimeout + checkEvery + lingerTimeout < 15_000);
   // The timer of a socket runs twice where some of the answer was taken at first.
   assert.ok(2 * stallTimeout + checkEvery <= 15_000);
   assert.equal(readConfig({}).keepAliveTimeout, 65);
@@ -77,6 +79,27 @@ test('there are so many connections and no more, and idle ones make place', asyn
   await once(served, 'data');
   const [line] = logged.filter(({ dropped }) => dropped !== undefined);
   assert.deepEqual([line?.['dropped'], line?.['connections']], [1, 10]);
+});
+
+test('a client that does not close after its last answer is cut off, and a service that stops does not wait for it', {
+  timeout: 20_000,
+}, async t => {
+  for (const lingerTimeout of [50, 600_000]) {
+    const { app, port, open } = await start(t, { lingerTimeout });
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined);
+    t.after(() => socket.destroy());
+    await once(socket, 'connect');
+    socket.write(`${post}content-length: 10000000\r\n\r\n`);
+    const [answer] = await once(socket, 'data');
+    assert.match(String(answer), /^HTTP\/1\.1 413 /);
+    const [theirs] = open;
+    if (lingerTimeout === 600_000) {
+      await once(socket, 'end');
+      assert.equal(theirs?.destroyed, false);
+      await app.close();
+    }
+    while (open.size > 0) await new Promise(setImmediate);
+  }
 });
 
 /** A connection that sends this, and then that again and again until it ends. */
@@ -101,5 +124,5 @@ async function start(t: TestContext, limits: Partial<Limits>) {
   });
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
-  return { port, open, logged, client: new Client(`http://127.0.0.1:${port}`) };
+  return { app, port, open, logged, client: new Client(`http://127.0.0.1:${port}`) };
 }
