@@ -6,9 +6,9 @@ import type { Start } from '../helpers/process.ts';
 import type { Scope } from '../helpers/scope.ts';
 import { acknowledgedBy, crowd, startsOf } from './crowd.ts';
 import type { Experiment, Observed, Plan } from './experiment.ts';
-import { AnswerLost, type Person } from './person.ts';
-import { leftBehind } from './postgres-leaks.ts';
-import { folderOf, Node } from './service.ts';
+import { Fleet, type Unanswered } from './fleet.ts';
+import { NodeUsers } from './node-users.ts';
+import type { Person } from './person.ts';
 
 export const nodes: Experiment = {
   name: 'nodes',
@@ -40,91 +40,65 @@ async function killNodes(
   const isFull = plan.scale === 'full';
   const rounds = plan.rounds ?? (isFull ? 100 : 2);
   const random = randomFrom(plan.seed);
-  const folder = folderOf(scope);
-  const all = [1, 2, 3].map(() => new Node(scope, folder, plan.database, start));
-  for (const node of all) await node.start();
+  await using users = await NodeUsers.on(plan.database);
+  const fleet = await Fleet.start(scope, users, start, random);
   const people = crowd(plan, isFull ? 12 : 8);
-
-  const serving = new Set(all);
-  const any = () => {
-    const left = [...serving];
-    const node = left[Math.floor(random() * left.length)];
-    if (!node) throw new AnswerLost('no node is left');
-    return node;
+  const tell = (moment: string) => {
+    for (const person of people) person.moment = moment;
   };
-  let lost = 0;
-  let longest = 0;
-  const settle = async (person: Person) => {
+
+  let slowest = 0;
+  const settle = async (person: Person, unanswered: Unanswered) => {
     const begun = performance.now();
-    await pause(lateCommits);
-    for (let attempt = 0; attempt < 500; attempt++) {
-      try {
-        await person.check(any().client);
-        longest = Math.max(longest, performance.now() - begun);
-        return;
-      } catch (error) {
-        if (!(error instanceof AnswerLost)) throw error;
-        // Everybody asks again when all nodes are back.
-        if (serving.size === 0) return;
-        lost++;
-        await pause(10);
-      }
+    for (let left: Unanswered | undefined = unanswered; left; ) {
+      const again = await fleet.ask(client => person.refreshAgain(client));
+      await Promise.all([left.decided, again?.decided]);
+      left = await fleet.ask(client => person.check(client));
     }
-    throw new Error(`${person.email} never found out`);
+    slowest = Math.max(slowest, performance.now() - begun);
   };
   let running = true;
   const busy = people.map(async person => {
     while (running) {
-      try {
-        await person.act(any().client);
-      } catch (error) {
-        if (!(error instanceof AnswerLost)) throw error;
-        lost++;
-        if (!running) return;
-        await settle(person);
-      }
+      const unanswered = await fleet.ask(client => person.act(client));
+      if (unanswered) await settle(person, unanswered);
     }
   });
 
   const restarts = new Set<Promise<void>>();
-  for (let kills = 0; kills < rounds; kills++) {
+  for (let kills = 1; kills <= rounds; kills++) {
     await pause(50 + random() * 350);
-    while (serving.size < 2) await Promise.race(restarts);
-    const victim = any();
-    serving.delete(victim);
-    await victim.kill();
-    const restart = victim.start().then(() => {
-      serving.add(victim);
-      restarts.delete(restart);
-    });
-    restarts.add(restart);
+    while (fleet.size < 2) await Promise.race(restarts);
+    const victim = await fleet.any();
+    tell(`kill ${kills}`);
+    await fleet.kill(victim);
+    const back = fleet.restart(victim).then(() => void restarts.delete(back));
+    restarts.add(back);
   }
   await Promise.all(restarts);
   await pause(100);
   running = false;
-  serving.clear();
-  await Promise.all(all.map(node => node.kill()));
+  tell('the kill of all');
+  await Promise.all(fleet.all.map(member => fleet.kill(member)));
+  for (const member of fleet.all) await fleet.restart(member);
   await Promise.all(busy);
-  for (const node of all) await node.start();
-  for (const node of all) serving.add(node);
-  await Promise.all(people.map(settle));
+  tell('the end');
+  await Promise.all(people.map(person => settle(person, { decided: Promise.resolve() })));
 
-  const findings = [...(await leftBehind(all, plan.database)), ...people.flatMap(person => person.findings)];
+  const nodes = fleet.all.map(({ node }) => node);
+  for (const node of nodes) await node.kill();
+  const findings = [...(await users.leftBehind()), ...people.flatMap(person => person.findings)];
   return {
     findings,
     figures: {
       'kills of one': rounds,
       'kills of all': 1,
       'acknowledged writes': acknowledgedBy(people),
-      'answers lost': lost,
-      'longest to find out, ms': Math.round(longest),
-      ...startsOf(all).figures,
+      'answers lost': fleet.lost,
+      'answers 503': fleet.refused,
+      'longest to find out, ms': Math.round(slowest),
+      'noticed by PostgreSQL after, longest ms': Math.round(fleet.noticed),
+      ...startsOf(nodes).figures,
     },
   };
 }
-
-/**
- * Milliseconds before people ask what became of a write: PostgreSQL ends what a node that died had asked for. Well below
- * the ten seconds in which a refresh can be asked for again.
- */
-const lateCommits = 500;

@@ -4,12 +4,17 @@ import type { Answer, Client } from '../helpers/client.ts';
 interface Login {
   access: string;
   refresh: string;
+  /** When `refresh` was first sent, on the clock of `performance`. Undefined before, and again with its successor. */
+  sent: number | undefined;
   /** A refresh token that was used, and whose successor was used too. */
   spent: string | undefined;
   /** The one before `refresh`, whose successor may not have been used. */
   previous: string | undefined;
   state: 'live' | 'ended' | 'unknown';
 }
+
+/** Milliseconds after its first use in which a refresh token gives its successor again. */
+const grace = 10_000;
 
 /** An answer was lost: what was asked for has been done or not. */
 export class AnswerLost extends Error {}
@@ -25,6 +30,8 @@ export class Person {
   readonly email: string;
   readonly findings: string[] = [];
   acknowledged = 0;
+  /** What is being done to the service; findings tell it. */
+  moment = '';
   readonly #random: () => number;
   readonly #headers: Record<string, string>;
   #registered = false;
@@ -32,6 +39,8 @@ export class Person {
   #names: (string | null)[] = [null];
   #logins: Login[] = [];
   #count = 0;
+  /** The last request that had no answer, and when that was noticed. */
+  #lost: { readonly request: string; readonly at: number } | undefined;
 
   /** `ip`: where the person is, as the proxy before the service would say. */
   constructor(email: string, ip: string, random: () => number) {
@@ -99,10 +108,17 @@ export class Person {
   }
 
   async #refresh(client: Client, login: Login): Promise<void> {
-    const answer = await this.#ask(client, 'POST', '/refresh', { json: { refresh_token: login.refresh } });
-    this.#expect('a refresh', answer.status, 200);
-    if (answer.status === 200) renew(login, answer);
-    else login.state = 'ended';
+    login.sent ??= performance.now();
+    const answer = await this.#renew(client, login.refresh);
+    if (answer.status === 200) {
+      this.acknowledged++;
+      renew(login, answer);
+      return;
+    }
+    if (!isLate(login)) this.#note(`a refresh was answered with ${answer.status}`);
+    login.state = 'ended';
+    if ((await this.#me(client, login)).status !== 401)
+      this.#note('a session lives whose refresh token is worth nothing');
   }
 
   async #logOut(client: Client, login: Login): Promise<void> {
@@ -123,6 +139,12 @@ export class Person {
     this.#expect('a change of password', status, 204);
     this.#passwords = [next];
     for (const other of others) other.state = 'ended';
+  }
+
+  /** As a client does at once, of any node, that had no answer to a refresh. Throws `AnswerLost`. */
+  async refreshAgain(client: Client): Promise<void> {
+    const login = this.#logins.find(({ state, sent }) => state === 'live' && sent !== undefined);
+    if (login) await this.#refresh(client, login);
   }
 
   /** Asks until it knows again, and notes what differs from what was acknowledged. Throws `AnswerLost`. */
@@ -169,8 +191,8 @@ export class Person {
 
   async #checkLogin(client: Client, login: Login): Promise<void> {
     const { status, body } = await this.#me(client, login);
-    const before = login.state;
     if (login.state === 'unknown') login.state = status === 200 ? 'live' : 'ended';
+    if (status === 401 && isLate(login)) login.state = 'ended';
     if (login.state === 'ended') {
       if (status !== 401) this.#note(`an ended session was answered with ${status}`);
       const { status: again } = await this.#renew(client, login.refresh);
@@ -181,15 +203,9 @@ export class Person {
     else if (!this.#names.includes(body.name))
       this.#note(`the name is ${body.name}, not ${this.#names.join(' or ')}`);
     else this.#names = [body.name];
-    const renewed = await this.#renew(client, login.refresh);
-    if (renewed.status === 200) renew(login, renewed);
-    else {
-      this.#note(
-        `the refresh token of a live session, ${before} before, was answered with ${renewed.status}`,
-      );
-      login.state = 'ended';
-    }
-    if (login.spent !== undefined && this.#random() < 0.1) await this.#useSpent(client, login, login.spent);
+    await this.#refresh(client, login);
+    if (login.state === 'live' && login.spent !== undefined && this.#random() < 0.1)
+      await this.#useSpent(client, login, login.spent);
   }
 
   /** A token that has had its time ends the session, also after a crash. */
@@ -211,7 +227,10 @@ export class Person {
 
   #keep(body: { access_token: string; refresh_token: string }): void {
     const { access_token: access, refresh_token: refresh } = body;
-    this.#logins.push({ access, refresh, spent: undefined, previous: undefined, state: 'live' });
+    this.#logins.push({
+      ...{ access, refresh, sent: undefined, spent: undefined, previous: undefined },
+      state: 'live',
+    });
   }
 
   async #ask(
@@ -224,9 +243,11 @@ export class Person {
     try {
       answer = await client.request(method, path, { ...options, headers: this.#headers });
     } catch (cause) {
+      this.#lost = { request: `${method} ${path}`, at: performance.now() };
       throw new AnswerLost(`${method} ${path}`, { cause });
     }
     if (answer.status !== 503) return answer;
+    this.#lost = { request: `${method} ${path}`, at: performance.now() };
     if (!answer.headers.has('retry-after')) this.#note('a 503 does not say when to try again');
     throw new Refused(`${method} ${path}`);
   }
@@ -237,7 +258,9 @@ export class Person {
   }
 
   #note(finding: string): void {
-    this.findings.push(`${this.email}: ${finding}`);
+    const since = (at: number) => `${Math.round(performance.now() - at)} ms`;
+    const lost = this.#lost && `${since(this.#lost.at)} after ${this.#lost.request} had no answer`;
+    this.findings.push([`${this.email}: ${finding}`, this.moment, lost].filter(Boolean).join(', '));
   }
 
   #newPassword(): string {
@@ -245,9 +268,15 @@ export class Person {
   }
 }
 
+/** Whether its refresh token, if it was taken, comes too late by now, and ends the session as if it had been stolen. */
+function isLate({ sent }: Login): boolean {
+  return sent !== undefined && performance.now() - sent > grace;
+}
+
 function renew(login: Login, { body }: Answer): void {
   login.spent = login.previous;
   login.previous = login.refresh;
   login.access = body.access_token;
   login.refresh = body.refresh_token;
+  login.sent = undefined;
 }

@@ -1,0 +1,70 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { openDatabase } from '../../src/database.ts';
+
+/** Seconds in which the server has to notice that a client is gone. */
+const noticedWithin = 5;
+
+/** Users of one database server, one for each node, by whom it can say what it still has of a node that is dead. */
+export class NodeUsers {
+  readonly #client: pg.Client;
+  readonly #url: string;
+  readonly #made: string[] = [];
+
+  private constructor(client: pg.Client, url: string) {
+    this.#client = client;
+    this.#url = url;
+  }
+
+  /** `url`: of a superuser, who owns the tables and is to be none of the nodes. */
+  static async on(url: string): Promise<NodeUsers> {
+    await (await openDatabase(url)).close();
+    const client = new pg.Client(url);
+    await client.connect();
+    return new NodeUsers(client, url);
+  }
+
+  /** One more; the URL of the database as that user. */
+  async add(): Promise<string> {
+    const name = `plinth_node_${process.pid}_${this.#made.length}`;
+    const password = crypto.randomUUID();
+    await this.#client.query(`create role ${name} login superuser password '${password}'`);
+    this.#made.push(name);
+    return Object.assign(new URL(this.#url), { username: name, password }).href;
+  }
+
+  /**
+   * Resolves when all has ended that a user's connections had been asked for, and they with it. For a node that is dead:
+   * until then it may still commit what nobody is told of.
+   */
+  async gone(url: string): Promise<void> {
+    const { username } = new URL(url);
+    while ((await this.#left([username])).length > 0) await pause(5);
+  }
+
+  /** Which connections and locks of dead nodes the server still has after five seconds. */
+  async leftBehind(): Promise<string[]> {
+    let left = await this.#left(this.#made);
+    for (let waits = 0; left.length > 0 && waits < noticedWithin * 10; waits++) {
+      await pause(100);
+      left = await this.#left(this.#made);
+    }
+    return left.map(what => `left behind on the database server: ${what}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of this.#made) await this.#client.query(`drop role ${name}`);
+    await this.#client.end();
+  }
+
+  async #left(names: readonly string[]): Promise<string[]> {
+    const { rows } = await this.#client.query<{ left: string }>(remains, [names]);
+    return rows.map(({ left }) => left);
+  }
+}
+
+const remains = `
+  select 'a connection, ' || coalesce(state, '') as left from pg_stat_activity where usename = any($1)
+  union all
+  select 'a lock, ' || mode from pg_locks
+    where pid <> pg_backend_pid() and database = (select oid from pg_database where datname = current_database())`;
