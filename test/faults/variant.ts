@@ -7,11 +7,13 @@ import { type Database, openDatabase } from '../../src/database.ts';
 import { createLog } from '../../src/log.ts';
 import { bufferedOutput } from '../../src/log-output.ts';
 import { createVault } from '../../src/vault.ts';
+import type { World } from '../../src/world.ts';
 
 /** Serves as the service does, with a database that is wrong in some way: for controls, as a process of their own. */
 export async function serveWith(
   wrong: (database: Database) => Database,
   options: DatabaseOptions = {},
+  world: Pick<World, 'monotonic'> = {},
 ): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel, bufferedOutput(1));
@@ -21,6 +23,7 @@ export async function serveWith(
   const app = await buildApp({
     ...{ config, version: '0.0.0', engine, vault, clock: systemClock, log },
     database: wrong(database),
+    ...world,
   });
   const address = await app.listen({ host: config.host, port: config.port });
   process.stderr.write(`Plinth listens on ${address}\n`);

@@ -10,12 +10,12 @@ const issued = (session: string, refreshToken = 'r1', kid = 'k1') => ({ session,
 function at(start: number, end: number, status: number) {
   return { node: 0, start, end, status };
 }
-const login = (start: number, end: number, session: string, password = 0): Event => ({
+const login = (start: number, end: number, session: string, password = 0, kid = 'k1'): Event => ({
   ...at(start, end, 200),
   op: 'login',
   person: email,
   password,
-  opened: issued(session),
+  opened: issued(session, 'r1', kid),
 });
 const refused = (start: number, end: number, password: number): Event => ({
   ...at(start, end, 401),
@@ -28,10 +28,11 @@ const register = (start: number, end: number, status: number): Event => ({
   op: 'register',
   email,
 });
-const me = (start: number, end: number, status: number, session = 's'): Event => ({
+const me = (start: number, end: number, status: number, session = 's', kid = 'k1'): Event => ({
   ...at(start, end, status),
   op: 'me',
   session,
+  kid,
 });
 const logout = (start: number, end: number, status = 204): Event => ({
   ...at(start, end, status),
@@ -59,6 +60,21 @@ const keys = (start: number, kids: readonly string[]): Event => ({
   kids,
 });
 
+const rotate = (start: number, end: number): Event => ({ ...at(start, end, 200), op: 'rotate' });
+const retire = (start: number, end: number, status: number): Event => ({
+  ...at(start, end, status),
+  op: 'retire',
+  kid: 'k1',
+});
+const revoke = (start: number, end: number): Event => ({ ...at(start, end, 200), op: 'revoke', kid: 'k1' });
+const turn = (start: number, seconds: number): Event => ({ ...at(start, start, 200), op: 'turn', seconds });
+const list = (start: number, ...keys: readonly (readonly [from: number, until: number])[]): Event => ({
+  ...at(start, start + 1, 200),
+  op: 'list',
+  keys: keys.map(([from, until], i) => ({ kid: `k${i}`, from, until })),
+  now: 100,
+});
+
 const possible: readonly (readonly [name: string, ...history: Event[]])[] = [
   ['one of two gets the address', register(0, 9, 409), register(1, 8, 201)],
   ['a look at the time of the logout, either way', logout(2, 6), me(0, 3, 200), me(1, 4, 401), me(5, 8, 401)],
@@ -82,6 +98,18 @@ const possible: readonly (readonly [name: string, ...history: Event[]])[] = [
   ],
   ['the new password before it', change(0, 5, 204, 0, 1), refused(1, 4, 1)],
   ['a key that is published', login(0, 1, 's'), keys(2, ['k1', 'k2'])],
+  ['a key that signs where another ends', list(0, [200, Infinity], [0, 200])],
+  [
+    'two rotations, one after the other',
+    rotate(0, 5),
+    rotate(0, 6),
+    list(7, [0, 200], [200, 200], [200, Infinity]),
+  ],
+  ['a revoked key, as soon as a node knows', revoke(0, 5), me(1, 2, 401), me(3, 4, 200), me(6, 7, 200)],
+  ['a revoked key is not published', login(0, 1, 's'), revoke(2, 3), keys(4, ['k2'])],
+  ['a retirement that was refused', retire(0, 1, 409), turn(2, 31), login(3, 4, 's')],
+  ['another key after a turn', login(0, 1, 's'), turn(2, 31), login(3, 4, 't', 0, 'k2')],
+  ['another key while it is rotated', login(0, 3, 's'), rotate(1, 5), login(2, 4, 't', 0, 'k2')],
 ];
 
 const impossible: readonly (readonly [rule: RegExp, ...history: Event[]])[] = [
@@ -109,6 +137,14 @@ const impossible: readonly (readonly [rule: RegExp, ...history: Event[]])[] = [
   [/does not count/, refused(0, 1, 0)],
   [/does not count/, change(0, 1, 204, 0, 1), refused(2, 3, 1)],
   [/is not published/, login(0, 1, 's'), keys(2, ['k2'])],
+  [/no key signs/, list(0)],
+  [/no key signs/, list(0, [0, 200], [201, Infinity])],
+  [/without an end/, rotate(0, 1), list(2, [0, Infinity], [200, Infinity])],
+  [/revoked counts/, revoke(0, 1), turn(2, 31), me(3, 4, 200)],
+  [/is not over does not/, me(0, 1, 401), revoke(2, 3)],
+  [/is not over does not/, revoke(0, 1), me(2, 3, 401, 's', 'k2')],
+  [/retired signs/, retire(0, 1, 200), turn(2, 31), login(3, 4, 's')],
+  [/different keys/, turn(0, 31), login(1, 3, 's'), login(2, 4, 't', 0, 'k2')],
 ];
 
 test('what may happen is no violation', () => {
@@ -126,5 +162,5 @@ test('every rule is broken by one of these', () => {
   const names = new Set(
     impossible.flatMap(([, ...history]) => violations(history).map(line => line.split(':')[0])),
   );
-  assert.equal(names.size, 14);
+  assert.equal(names.size, 19);
 });

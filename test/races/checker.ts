@@ -1,4 +1,6 @@
 import { all, type Event, type Issued } from './history.ts';
+import { isRevoked, keyRules } from './key-rules.ts';
+import type { Rule } from './rule.ts';
 
 /**
  * What in a history cannot be, whatever the order in which the nodes did what overlaps. An event that ended before
@@ -10,12 +12,6 @@ export function violations(history: readonly Event[]): string[] {
   );
 }
 
-interface Rule {
-  readonly name: string;
-  /** The events that cannot go together, with what they were compared. */
-  readonly broken: (history: readonly Event[]) => readonly unknown[];
-}
-
 const expected: Readonly<Record<Event['op'], readonly number[]>> = {
   register: [201, 409],
   login: [200, 401],
@@ -24,9 +20,15 @@ const expected: Readonly<Record<Event['op'], readonly number[]>> = {
   logout: [204, 401],
   change: [204, 401],
   keys: [200],
+  rotate: [200],
+  retire: [200, 409],
+  revoke: [200, 409],
+  list: [200],
+  turn: [200],
 };
 
 const rules: readonly Rule[] = [
+  ...keyRules,
   {
     name: 'an answer that nobody should get',
     broken: history => history.filter(({ op, status }) => !expected[op].includes(status)),
@@ -123,20 +125,12 @@ const rules: readonly Rule[] = [
         );
       }),
   },
-  {
-    name: 'a key that signs is not published',
-    broken: history =>
-      all(history, 'keys').filter(({ kids, start }) =>
-        history.some(
-          event => 'opened' in event && event.opened && event.end < start && !kids.includes(event.opened.kid),
-        ),
-      ),
-  },
 ];
 
-/** The uses of sessions, and whether each was good. */
+/** The uses of sessions, and whether each was good. A token of a revoked key says nothing of its session. */
 function uses(history: readonly Event[]) {
-  const events = [...all(history, 'me'), ...all(history, 'refresh')];
+  const looks = all(history, 'me').filter(look => look.status === 200 || !isRevoked(history, look));
+  const events = [...looks, ...all(history, 'refresh')];
   return events.map(event => ({ ...event, good: event.status === 200 }));
 }
 

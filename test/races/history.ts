@@ -1,5 +1,6 @@
 /** What was asked of which node, when, and what came of it. Times in milliseconds of one clock, that of the client. */
-export type Event = When & (Register | Login | Refresh | Me | Logout | Change | Keys);
+export type Event = When &
+  (Register | Login | Refresh | Me | Logout | Change | Keys | Rotate | Retire | Revoke | List | Turn);
 
 interface When {
   readonly node: number;
@@ -34,6 +35,8 @@ interface Refresh {
 interface Me {
   readonly op: 'me';
   readonly session: string;
+  /** Of the key that signed the access token. */
+  readonly kid: string;
 }
 
 interface Logout {
@@ -54,6 +57,43 @@ interface Keys {
   readonly op: 'keys';
   /** Those that the node publishes. */
   readonly kids: readonly string[];
+}
+
+/** What operators do has a `status` of 200, or 409 where it was refused as making no sense. */
+interface Rotate {
+  readonly op: 'rotate';
+}
+
+interface Retire {
+  readonly op: 'retire';
+  readonly kid: string;
+}
+
+interface Revoke {
+  readonly op: 'revoke';
+  readonly kid: string;
+}
+
+/** The keys that an operator sees. */
+interface List {
+  readonly op: 'list';
+  readonly keys: readonly KeyTimes[];
+  /** On the clock of the service, after the answer was there. */
+  readonly now: number;
+}
+
+/** Of the clocks of all, while nobody asks for anything. */
+interface Turn {
+  readonly op: 'turn';
+  readonly seconds: number;
+}
+
+/** When a key signs, in milliseconds on the clock of the service. */
+export interface KeyTimes {
+  readonly kid: string;
+  readonly from: number;
+  /** `Infinity`: it does so until something is done about it. */
+  readonly until: number;
 }
 
 export interface Issued {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { randomFrom } from '../database/support.ts';
-import { keepKeys, type Plant, rememberReads, startRacers } from './nodes.ts';
+import { keepKeys, type Plant, rememberSessions, startRacers } from './nodes.ts';
 import { play, type Race, races } from './rounds.ts';
 
 /** test/soak/races.ts plays others, and longer. */
@@ -18,8 +18,8 @@ for (const race of Object.keys(races) as Race[]) {
 
 /** What must be caught, were a node like this. */
 const broken: readonly (readonly [race: Race, plant: Plant, rule: RegExp])[] = [
-  ['logout, then a look elsewhere', rememberReads, /^a session that is over counts/],
-  ['password change', rememberReads, /^a session that is over counts/],
+  ['logout, then a look elsewhere', rememberSessions, /^a session that is over counts/],
+  ['password change', rememberSessions, /^a session that is over counts/],
   [
     'key rotation',
     keepKeys,

@@ -1,12 +1,13 @@
 import { strict as assert } from 'node:assert';
 import { violations } from './checker.ts';
-import type { Racers } from './nodes.ts';
-import { type Held, Player } from './player.ts';
+import { type Held, Player, type Racers } from './player.ts';
 
 /** One race: people of its own, requests that are released together, and looks at what has come of it. */
-type Round = (
-  on: Racers & { readonly player: Player; readonly email: string; readonly random: Random },
-) => Promise<void>;
+type Round = (on: {
+  readonly player: Player;
+  readonly email: string;
+  readonly random: Random;
+}) => Promise<void>;
 /** 0 to 1. */
 type Random = () => number;
 
@@ -45,25 +46,55 @@ export const races = {
     await player.refresh(at + 1, held);
   },
 
-  async 'key rotation'({ player, email, random, time, keys, nodes }) {
-    let current = await enter(player, email, random);
-    // The new key is made at 0, signs from 660 seconds on, and a node looks for new ones every 30.
-    for (const turn of [0, 31, 628, 1, 31]) {
-      time.turn(turn);
-      const before = current;
-      const issued = await together(random, nodes.length + 1, async i => {
-        if (i === 0 && turn === 0) await keys.rotate();
-        if (i === 0) return;
-        const next = await (i % 2 ? player.login(i, { email }, 0) : player.refresh(i, before));
-        if (next) await Promise.all([player.me(i + 1, next), player.me(i + 2, before)]);
+  async 'key rotation'({ player, email, random }) {
+    const held = [await enter(player, email, random)];
+    /** Three clients who ask for tokens, while three operators do something. */
+    const issue = async (operate?: (operator: number) => Promise<void>) => {
+      const [before] = held.slice(-1);
+      const issued = await together(random, 6, async i => {
+        if (i < 3) return void (await operate?.(i));
+        const next = await (i % 2 || !before ? player.login(i, { email }, 0) : player.refresh(i, before));
+        if (next && before) await Promise.all([player.me(i + 1, next), player.me(i + 2, before)]);
         return next;
       });
-      current = issued.findLast(next => next?.session === before.session) ?? before;
-      await together(random, nodes.length, async i => {
-        await player.keys(i);
-        for (const held of [before, ...issued]) if (held && random() < 0.5) await player.me(i, held);
+      held.push(...issued.filter(next => next !== undefined));
+    };
+    /** The same, while nobody asks for a token: what signs in the place of a revoked key is not known everywhere at once. */
+    const withoutIssue = async (operate: (operator: number) => Promise<void>) => {
+      await together(random, 6, async i => {
+        if (i < 3) return await operate(i);
+        for (const one of held.slice(-2)) await player.me(i, one);
       });
+    };
+    const look = async () => {
+      await player.list(whole(random, 3));
+      await together(random, 3, async i => {
+        await player.keys(i);
+        for (const one of [...held.slice(0, 1), ...held.slice(-5)])
+          if (random() < 0.5) await player.me(i, one);
+      });
+    };
+
+    const [signer = ''] = await player.list(0);
+    if (random() < 0.5) await issue(async i => await player.rotate(i));
+    else await withoutIssue(async i => await (i === 0 ? player.revoke(i, signer) : player.rotate(i)));
+    // A node looks for new keys every 30 seconds, and a new one signs from 660 on: on real clocks while they look.
+    for (const seconds of [31, 600, 28.8, 31]) {
+      player.turn(seconds);
+      await issue();
+      await look();
     }
+    const signing = await player.list(1);
+    const endEach = (how: 'retire' | 'revoke') => async (i: number) => {
+      const kid = signing[i];
+      if (kid !== undefined) await player[how](i, kid);
+      else if (random() < 0.5) await player.rotate(i);
+    };
+    if (random() < 0.5) await issue(endEach('retire'));
+    else await withoutIssue(endEach('revoke'));
+    player.turn(31);
+    await issue();
+    await look();
   },
 
   async 'password change'({ player, email, random }) {
@@ -104,8 +135,8 @@ interface Played {
 
 /** Runs one round. `name`: of its person, a new one each time. */
 export async function play(race: Race, racers: Racers, name: string, random: Random): Promise<Played> {
-  const player = new Player(racers.nodes);
-  await races[race]({ ...racers, player, email: `race-${name}@example.com`, random });
+  const player = new Player(racers);
+  await races[race]({ player, email: `race-${name}@example.com`, random });
   assert.ok(player.history.length > 2);
   return { found: violations(player.history), count: player.history.length };
 }

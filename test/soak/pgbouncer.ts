@@ -16,7 +16,7 @@ import { openDatabase } from '../../src/database.ts';
 import { randomFrom } from '../database/support.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { emptyDatabase } from '../helpers/postgres/databases.ts';
-import { startRacers } from '../races/nodes.ts';
+import { startProcesses } from '../races/processes.ts';
 import { play, type Race, races } from '../races/rounds.ts';
 
 const { values } = parseArgs({
@@ -36,7 +36,7 @@ test(`${rounds} rounds of each race through PgBouncer, seed ${seed}`, async t =>
   // All at once on an empty database: one migrates, the others wait.
   const opened = await Promise.all(Array.from({ length: 5 }, () => openDatabase(url)));
   for (const database of opened) await database.close();
-  const racers = await startRacers(t, { url });
+  const racers = await startProcesses(t, { url });
   const random = randomFrom(seed);
   for (const race of Object.keys(races) as Race[]) {
     const began = performance.now();
