@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts';
-import type { Database, Transaction } from '../database.ts';
+import type { Database } from '../database.ts';
 import { unauthenticated } from '../errors.ts';
 import { parseRefreshToken, type RefreshToken } from './refresh-tokens.ts';
-import { deleteSession, lockFamily } from './session-models.ts';
-import type { Opened, Session, Sessions } from './sessions.ts';
+import { findFamily } from './session-models.ts';
+import type { Session, Sessions } from './sessions.ts';
 import type { Issued, IssuePair } from './token-pairs.ts';
 
 /**
@@ -36,25 +36,16 @@ export function createRefresh({ database, sessions, issue, clock }: RefreshOptio
     const now = clock();
     const advanced = await sessions.advance(presented, now);
     if (advanced) return await issue(advanced);
-    const outcome = await database.transaction(tx => judge(tx, presented, now));
-    if (outcome && 'opened' in outcome) return await issue(outcome.opened);
-    if (outcome) onReuse(outcome.ended);
+    // It is not the current one, and will never be again: what others do from here on can only make it older.
+    const session = await findFamily(database.db, presented.familyHash);
+    if (!session || session.refresh_expires_at <= now) throw unauthenticated('invalid_token');
+    if (isRepeat(session, presented, now))
+      return await issue({ session, refreshToken: presented.successor(session.refresh_nonce) });
+    // Whoever ends it tells, of many at once one.
+    if (await sessions.logout(session.user_id, session.id)) onReuse(session);
     throw unauthenticated('invalid_token');
   };
 }
-
-/** What becomes of a token that was not the current one of a live session. */
-async function judge(tx: Transaction, presented: RefreshToken, now: Date): Promise<Outcome | undefined> {
-  const session = await lockFamily(tx, presented.familyHash);
-  if (!session || session.refresh_expires_at <= now) return undefined;
-  if (isRepeat(session, presented, now)) {
-    return { opened: { session, refreshToken: presented.successor(session.refresh_nonce) } };
-  }
-  await deleteSession(tx, session.user_id, session.id);
-  return { ended: session };
-}
-
-type Outcome = { readonly opened: Opened } | { readonly ended: Session };
 
 /** A clock that was set back makes the time longer, never the end of a session that nobody misused. */
 function isRepeat(

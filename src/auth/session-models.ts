@@ -24,16 +24,15 @@ export async function insertSession(tx: Transaction, session: Insertable<Session
   await tx.insertInto('sessions').values(session).execute();
 }
 
-/** By what its refresh tokens have in common; also when it is over. Locked until the end of the transaction. */
-export async function lockFamily(
-  tx: Transaction,
+/** By what its refresh tokens have in common; also when it is over. */
+export async function findFamily(
+  db: Queries,
   familyHash: string,
 ): Promise<Selectable<SessionsTable> | undefined> {
-  return await tx
+  return await db
     .selectFrom('sessions')
     .where('refresh_family_hash', '=', familyHash)
     .selectAll()
-    .forUpdate()
     .executeTakeFirst();
 }
 

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import test from 'node:test';
 import { newRefreshToken } from '../../src/auth/refresh-tokens.ts';
+import { openDatabase } from '../../src/database.ts';
+import { startApp } from '../helpers/app.ts';
 import type { Answer, Client } from '../helpers/client.ts';
 import { contentOf, serviceFolder, stored, withDatabase } from '../helpers/database.ts';
 import { logIn, me, type Nodes, refresh, sessionOf, startNodes, type Tokens } from '../helpers/nodes.ts';
 import { ServiceProcess } from '../helpers/process.ts';
+import { wrappedDatabase } from '../helpers/wrapped-database.ts';
 
 test('the current token gives a successor, for as long as the client goes on', async t => {
   const { a, b, time } = await startNodes(t);
@@ -115,6 +118,39 @@ test('when the successor has been used, the token before it ends the session for
     assert.ok(!logged.includes(refresh_token) && !logged.includes(access_token));
   }
 });
+
+/** What may come between the look at a token that has had its time and the end of its session. */
+const meanwhiles: readonly (readonly [what: string, told: number, ask: Meanwhile])[] = [
+  ['a logout', 0, (b, _, { access_token: token }) => b.post('/logout', undefined, { token })],
+  ['the same on another node', 1, (b, { refresh_token }) => refresh(b, refresh_token)],
+  ['a use of the current token', 1, (b, _, { refresh_token }) => refresh(b, refresh_token)],
+];
+type Meanwhile = (b: Client, first: Tokens, last: Tokens) => Promise<Answer>;
+
+for (const [what, told, ask] of meanwhiles) {
+  test(`a token that has had its time, and meanwhile ${what}: over, and told ${told} times`, async t => {
+    const nodes = await startNodes(t);
+    const { b, url } = nodes;
+    const { clock, engine } = b.world;
+    let statements = 0;
+    const database = await openDatabase(url);
+    const a = await startApp(t, {
+      ...{ clock, engine },
+      database: wrappedDatabase(database, async (run, work) => {
+        if (++statements === 2) await ask(b, first, last);
+        return await run(work);
+      }),
+    });
+    t.after(() => database.close());
+    const first = await logIn(b, await b.register());
+    const { body: second } = await refresh(b, first.refresh_token);
+    const { body: last } = await refresh(b, second.refresh_token);
+    expectInvalid(await refresh(a, first.refresh_token));
+    assert.equal(statements, 2);
+    await expectOver({ ...nodes, a }, first, second, last);
+    assert.equal(reuses({ ...nodes, a }).length, told);
+  });
+}
 
 test('the oldest token of a long life ends it too', async t => {
   const nodes = await startNodes(t);
