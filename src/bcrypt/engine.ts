@@ -43,8 +43,8 @@ export interface BcryptWork {
 }
 
 /**
- * 1 goes after all that is 0. What waits longer than was expected of it, because it was overtaken or the machine slowed
- * down, is rejected with `Overloaded` too.
+ * Where both wait, nine of priority 0 go before each of priority 1. What waits longer than was expected of it, because it
+ * was overtaken or the machine slowed down, is rejected with `Overloaded` too.
  */
 export type Priority = 0 | 1;
 

@@ -37,7 +37,7 @@ interface AccountOptions {
   readonly clock: Clock;
 }
 
-/** Of the hashing engine: those who are somebody go before those who want to be. */
+/** Of the hashing engine: those who are somebody go before those who want to be, but do not keep them out. */
 const afterLogins = 1;
 
 export function createAccounts({ database, passwords, clock }: AccountOptions): Accounts {

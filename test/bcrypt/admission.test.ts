@@ -92,9 +92,8 @@ suite('admission', () => {
     const flood = Array.from({ length: 10 }, () => of('flood'));
     await assert.rejects(of('flood'), overloaded(1));
     const others = [of('other'), of('another')];
-    // The lane, one of the flood, the others, and so on by turns: of the fourth, eleven hundred milliseconds.
+    // The lane, one of the flood, the others, and so on by turns.
     const more = [of('other'), of('other')];
-    await assert.rejects(of('other', 1), overloaded(1), 'all of a higher priority goes before it');
     for (const answer of [...flood, ...others, ...more]) assert.equal(await stateOf(answer), 'pending');
     await assert.rejects(of('flood'), overloaded(1));
     // Served: one of the flood, the two others, one of the flood, and so on.
@@ -113,6 +112,19 @@ suite('admission', () => {
     thread(0).finish(14, RATE);
     for (const answer of flood.slice(2)) await assert.rejects(answer, overloaded(1));
     assert.equal(await stateOf(of('flood')), 'pending');
+  });
+
+  test('of the higher priority keeps out none of the lower that have their share of it', async () => {
+    const { digest, thread } = fakeScheduler({ ...slow, maxWait: 2000 });
+    const of = (flow: string, priority: Priority) => digest(4, undefined, priority, flow);
+    of('flood', 0);
+    thread(0).ready(RATE);
+    const flood = Array.from({ length: 20 }, () => of('flood', 0));
+    await assert.rejects(of('flood', 0), overloaded(1));
+    // The lane is the first of nine: 0.9 s, then 1.9 s. A third would have all of the flood before it.
+    const low = [of('a', 1), of('b', 1)];
+    await assert.rejects(of('c', 1), overloaded(1));
+    for (const answer of [...flood, ...low]) assert.equal(await stateOf(answer), 'pending');
   });
 
   test('counts, of the flows behind one, what goes before its next turn', async () => {

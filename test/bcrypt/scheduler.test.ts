@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { EngineFailed, Overloaded, type Priority } from '../../src/bcrypt/index.ts';
 import { Job } from '../../src/bcrypt/job.ts';
+import { Queue } from '../../src/bcrypt/queue.ts';
 import { fakeScheduler, stateOf } from './fake-threads.ts';
 
 suite('order', () => {
@@ -62,6 +63,61 @@ suite('order', () => {
     for (const id of order) {
       assert.deepEqual(jobs(), [[id]]);
       thread(0).finish(id);
+    }
+  });
+
+  test('of a lower priority one goes after nine of the higher, where both wait', () => {
+    const { digest, jobs, thread } = fakeScheduler({ threads: 1, lanes: 1 });
+    digest();
+    thread(0).ready();
+    for (let count = 0; count < 30; count++) digest(4, undefined, count < 3 ? 1 : 0);
+    let order = '';
+    for (let [id] = jobs().flat(); id !== undefined; [id] = jobs().flat()) {
+      order += id > 1 && id <= 4 ? '1' : '0';
+      thread(0).finish(id);
+    }
+    assert.equal(order, '0000000001000000000100000000010');
+  });
+
+  test('who goes before a newcomer, and in which order all go, is known beforehand', () => {
+    let seed = 1;
+    const random = (below: number): number => {
+      seed = (seed * 48_271) % 0x7fff_ffff;
+      return seed % below;
+    };
+    let id = 0;
+    const newJob = (flows: number, rarity: number): Job => {
+      const priority = random(rarity) === 0 ? 1 : 0;
+      const work = {
+        password: Buffer.of(),
+        salt: Buffer.alloc(16),
+        cost: 4,
+        priority,
+        flow: `${random(flows)}`,
+      } as const;
+      return new Job(++id, work, 0, () => {});
+    };
+    const idsOf = (jobs: readonly Job[]) => jobs.map(job => job.id).sort((a, b) => a - b);
+    for (let round = 0; round < 200; round++) {
+      const queue = new Queue();
+      const flows = 1 + random(6);
+      const rarity = 1 + random(30);
+      for (let step = random(80); step > 0; step--) {
+        if (random(4) > 0) queue.add(newJob(flows, rarity));
+        else queue.take();
+      }
+      const newcomer = newJob(flows + 1, 2);
+      const before = queue.before(newcomer.priority, newcomer.flow);
+      queue.add(newcomer);
+      const all: Job[] = [];
+      queue.reject(job => void all.push(job));
+      const taken = Array.from({ length: queue.length }, () => queue.take() ?? assert.fail());
+      assert.equal(queue.take(), undefined);
+      assert.deepEqual(idsOf(before), idsOf(taken.slice(0, taken.indexOf(newcomer))));
+      assert.deepEqual(
+        all.map(job => job.id),
+        taken.map(job => job.id),
+      );
     }
   });
 
