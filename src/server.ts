@@ -107,8 +107,16 @@ function createHttpServer(fastify: Handler, limits: Limits, record: RecordEvent)
   // No idle time of a socket but those above: a hash may be waited for in silence.
   server.timeout = 0;
   server.on('connect', refuseTunnel);
+  // The body is asked for when somebody begins to read it. A refusal says at once that none is needed, and is the last
+  // answer of its connection: Node sees to that, because the client may send the body all the same.
+  server.on('checkContinue', (request, response) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    server.emit('request', request, response);
+  });
   // An expectation that we do not know is one that we need not meet (RFC 9110, section 10.1.1).
-  server.on('checkExpectation', handler);
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   recordRefusals(server, record);
   limitConnections(server, limits, record);
   return server;

@@ -21,13 +21,11 @@ export function answerProblems(app: Routes, translate: Translate): void {
   const allowedAt = watchMethods(app);
   app.decorateRequest('refusal', null);
   app.setErrorHandler((error, request, reply) => {
-    // Fastify looks at the media type of a QUERY before it says that there is no route for it.
-    const isRouted = errorCode(error) !== 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE';
-    const problem = isRouted ? toProblem(error, translate) : noRoute(allowedAt(request));
-    sendProblem(problem, request, reply);
+    sendProblem(toProblem(error, translate), request, reply);
   });
-  app.setNotFoundHandler((request, reply) => {
-    sendProblem(noRoute(allowedAt(request)), request, reply);
+  // Fastify's own handler of these would first read a body.
+  app.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? noRoute(allowedAt(request)) : undefined);
   });
 }
 

@@ -47,8 +47,8 @@ const endless: readonly (readonly [name: string, first: string, again: string, a
   ['a body of 10 GB without credentials', head('PATCH /me', json, tenGigabytes), 'x', /^HTTP\/1\.1 413 /],
   ['a body where none is read', head('GET /health', chunked), chunk, /^HTTP\/1\.1 (200|413) /],
   ['a body of 10 GB where none is read', head('GET /health', tenGigabytes), 'x', /^HTTP\/1\.1 413 /],
-  ['a body for nobody', head('POST /nothing', json, chunked), chunk, /^HTTP\/1\.1 413 /],
-  ['a body by a method that is not there', head('PUT /users', json, chunked), chunk, /^HTTP\/1\.1 413 /],
+  ['a body for nobody', head('POST /nothing', json, chunked), chunk, /^HTTP\/1\.1 404 /],
+  ['a body by a method that is not there', head('PUT /users', json, chunked), chunk, /^HTTP\/1\.1 405 /],
   ['a body for a malformed URL', head('POST /%', json, chunked), chunk, /^HTTP\/1\.1 400 /],
   ['the extensions of a chunk', `${head('POST /users', json, chunked)}1;`, 'x', /^HTTP\/1\.1 413 /],
   [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { buildApp } from '../../src/app.ts';
 import { startApp } from '../helpers/app.ts';
@@ -138,16 +139,54 @@ test('no other protocol is begun, and the connection ends', async t => {
   }
 });
 
+/** Of whom it is clear by their headers alone that the body is not wanted. */
+const refused: readonly (readonly [
+  name: string,
+  line: string,
+  headers: readonly string[],
+  status: number,
+])[] = [
+  ['too long', 'POST /login', ['content-type: application/json', 'content-length: 5000000'], 413],
+  ['no credentials', 'PATCH /me', ['content-type: application/json', length], 401],
+  ['a type that is not read', 'POST /login', ['content-type: text/plain', length], 415],
+  ['no such path', 'POST /nothing', ['content-type: application/json', length], 404],
+  ['no such method', 'PUT /me', ['content-type: application/json', chunked], 405],
+  ['a malformed URL', 'POST /%', ['content-type: application/json', length], 400],
+];
+
+test('who asks before sending a body is told to only when it will be read, or gets the one answer, and the connection ends', async t => {
+  const { app, port } = await start(t);
+  for (const [name, line, headers, status] of refused) {
+    const bytes = [`${line} HTTP/1.1`, 'host: x', 'expect: 100-continue', ...headers, '\r\n'].join('\r\n');
+    const text = await converse(port, bytes);
+    assert.deepEqual(statuses(text), [status], name);
+    assert.match(text, /^connection: close\r$/im, name);
+  }
+  const asking = post([length, 'expect: 100-continue']);
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  socket.write(asking.replace('\r\n', '\r\nconnection: close\r\n'));
+  assert.deepEqual(await once(socket, 'data'), ['HTTP/1.1 100 Continue\r\n\r\n']);
+  socket.write(body);
+  assert.deepEqual(statuses((await socket.toArray()).join('')), [422]);
+  const old = asking.replace('HTTP/1.1', 'HTTP/1.0');
+  assert.deepEqual(statuses(await converse(port, old + body)), [422], 'HTTP/1.0 has no 100');
+  app.beginDrain();
+  const last = await converse(port, asking + body);
+  assert.deepEqual(statuses(last), [100, 422]);
+  assert.match(last, /^connection: close\r$/im, 'the last while it drains');
+});
+
 function statuses(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
 }
 
-async function start(t: TestContext): Promise<{ port: number; served: () => unknown[] }> {
+async function start(t: TestContext) {
   const { world, logged } = await startApp(t);
   const app = await buildApp(world);
   t.after(() => app.close());
   await app.listen({ port: 0, host: '127.0.0.1' });
   return {
+    app,
     port: (app.server.address() as AddressInfo).port,
     served: () => logged.filter(line => line['route'] === '/health/live' && line['status'] === 200),
   };
