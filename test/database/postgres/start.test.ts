@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { sql } from 'kysely';
 import pg from 'pg';
 import type { MigrationContext } from '../../../src/database/migrations.ts';
-import { type Database, DatabaseRefused, openDatabase } from '../../../src/database.ts';
+import { DatabaseRefused, openDatabase } from '../../../src/database.ts';
 import { claimDatabase } from '../../../src/instance.ts';
 import { createVault } from '../../../src/vault.ts';
 import { startApp, testSecret } from '../../helpers/app.ts';
@@ -47,19 +47,23 @@ for (const from of ['nothing', 'the first version'] as const) {
     const url = await emptyDatabase();
     if (from === 'the first version') await makeFirstVersion(t, url);
     let runs = 0;
+    let done = 0;
+    let others: unknown;
     const migrations = await migrationsEndingWith(t, async () => {
       if (++runs > 1) return;
-      // Until all others wait, or one does the same, which it must not.
-      while (runs === 1 && (await countWaiting(url)) < 9);
+      // Until all others wait, or one does what it must not: the same, or something else.
+      while (runs === 1 && done === 0 && (await countWaiting(url)) < 9);
+      others = { runs: runs - 1, done };
       throw new Error('the first fails');
     });
     const started = await Promise.allSettled(
-      Array.from({ length: 10 }, () => openDatabase(url, { migrations })),
+      Array.from({ length: 10 }, () => openDatabase(url, { migrations }).finally(() => done++)),
     );
     const nodes = started.filter(start => start.status === 'fulfilled').map(({ value }) => value);
     t.after(() => Promise.all(nodes.map(node => node.close())));
     for (const start of started)
       if (start.status === 'rejected') assert.match(String(start.reason), /the first fails/);
+    assert.deepEqual(others, { runs: 0, done: 0 });
     // It serves too where it sees that another has done it.
     assert.ok(nodes.length >= 9, `${nodes.length} serve`);
     assert.equal(runs, 2);
@@ -71,20 +75,26 @@ for (const from of ['nothing', 'the first version'] as const) {
   });
 }
 
-test('a migration waits for exclusive work', async t => {
-  const url = await emptyDatabase();
-  const told: string[] = [];
-  const migrations = await migrationsEndingWith(t, async () => told.push('migrated'));
-  const old = await openDatabase(await makeFirstVersion(t, url), { migrations: migrationsWith(t, {}) });
+test('exclusive work waits for a migration', async t => {
+  const url = await makeFirstVersion(t, await emptyDatabase());
+  const old = await openDatabase(url, { migrations: migrationsWith(t, {}) });
   t.after(() => old.close());
-  let starting: Promise<Database> | undefined;
-  await old.exclusive(async () => {
-    starting = openDatabase(url, { migrations });
-    while (told.length === 0 && (await countWaiting(url)) < 1);
-    told.push('exclusive');
+  await old.ping();
+  const told: string[] = [];
+  let working: Promise<unknown> | undefined;
+  const migrations = await migrationsEndingWith(t, async () => {
+    let over = false;
+    working = old
+      .exclusive(async () => told.push('worked'))
+      .finally(() => {
+        over = true;
+      });
+    while (!over && (await countWaiting(url)) < 1);
+    told.push('migrated');
   });
-  await (await starting)?.close();
-  assert.deepEqual(told, ['exclusive', 'migrated']);
+  await (await openDatabase(url, { migrations })).close();
+  await working;
+  assert.deepEqual(told, ['migrated', 'worked']);
 });
 
 test('a migration is repeated where the server asks for it, and not for another failure', async t => {
