@@ -40,6 +40,7 @@ export const events = {
   new_password_throttled: ['warn', 'a registration or a new password was refused: there were too many'],
   refresh_token_reuse: ['warn', 'a refresh token that had its time was used: the session was ended'],
   request_not_http: ['info', 'what came over a connection was not taken for a request'],
+  more_not_http: ['info', 'so many more were not taken for a request'],
   connections_dropped: ['warn', 'too many connections: idle ones are closed'],
   shedding_started: ['warn', 'the process is behind: requests are refused, the least important first'],
   shedding_ended: ['warn', 'no more requests are refused'],

@@ -14,7 +14,8 @@ export interface LogOutput {
  * would cost more than the request that it tells of. What is left at the end of the process goes out with it.
  *
  * A full disk or a reader that pauses stops nothing: lines are kept up to a limit, then lost, and when writing works
- * again a line says how many.
+ * again a line says how many. Half of the room is for warnings and errors alone: who floods the service with requests
+ * cannot hide by their lines what it says of them.
  *
  * `shared`: other processes write to it too. What is written at once is whole lines then, and no more of them than a pipe
  * takes as a whole.
@@ -70,7 +71,8 @@ export function bufferedOutput(fd: number, shared = false): LogOutput {
   return {
     stream: {
       write(line) {
-        if (lines.length + line.length > mostWaiting) lost++;
+        const room = isWarning(line) ? mostWaiting : mostWaiting / 2;
+        if (lines.length + line.length > room) lost++;
         else lines += line;
         if (lines.length >= blockLength) begin();
         else timer ??= setTimeout(begin, interval).unref();
@@ -99,6 +101,11 @@ const lastPatience = 1000;
 function lengthOfSome(lines: string): number {
   if (lines.length <= pipeBlock) return lines.length;
   return lines.lastIndexOf('\n', pipeBlock - 1) + 1 || lines.indexOf('\n') + 1 || lines.length;
+}
+
+/** Or worse. Every line begins with its level: 30 is `info`, 40 `warn`. */
+function isWarning(line: string): boolean {
+  return line.startsWith('{"level":') && Number(line.slice(9, 11)) >= 40;
 }
 
 function lostLines(count: number): string {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import test, { type TestContext } from 'node:test';
 import { Overloaded } from '../src/bcrypt/engine.ts';
 import { type Database, DatabaseUnavailable } from '../src/database.ts';
 import { type EventName, events } from '../src/events.ts';
+import { recordRefusals } from '../src/http/parser-errors.ts';
 import { onServer } from './database/postgres/on-server.ts';
 import { type Overrides, startApp, type TestApp } from './helpers/app.ts';
 import type { Person } from './helpers/client.ts';
@@ -140,6 +143,8 @@ const ofProcess = [
   'service_crashed',
   'disk_failed',
   'database_not_durable',
+  // Below.
+  'more_not_http',
   // test/database/postgres/workers.test.ts
   'worker_ended',
 ];
@@ -164,6 +169,32 @@ for (const [name, by] of Object.entries<Cause>(cases)) {
 
 test('every event is in a test', async () => {
   assert.deepEqual([...Object.keys(cases), ...ofProcess].sort(), Object.keys(events).sort());
+});
+
+test('of a flood of what is no request 20 lines a second are written, and one that counts the rest', t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const server = createServer();
+  const lines: unknown[] = [];
+  recordRefusals(server, (event, fields) => lines.push([event, fields?.['count']]));
+  const flood = (count: number): void => {
+    for (let n = 0; n < count; n++)
+      server.emit(
+        'clientError',
+        Object.assign(new Error(), { code: 'HPE_INVALID_METHOD' }),
+        new PassThrough(),
+      );
+  };
+  const told = Array.from({ length: 20 }, () => ['request_not_http', undefined]);
+  flood(20);
+  t.mock.timers.tick(1000);
+  assert.deepEqual(lines.splice(0), told);
+  flood(1020);
+  t.mock.timers.tick(1000);
+  assert.deepEqual(lines.splice(0), [...told, ['more_not_http', 1000]]);
+  flood(21);
+  server.emit('close');
+  t.mock.timers.tick(1000);
+  assert.deepEqual(lines, [...told, ['more_not_http', 1]]);
 });
 
 test('nothing is logged past the table of events, but the lines of requests', () => {
