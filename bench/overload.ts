@@ -1,7 +1,8 @@
 /**
  * What else the service does while far more logins are offered than it can do: `GET /me` at a fixed rate beside logins at
  * a multiple of the measured capacity, all sent when they are due, whether or not those before have been answered. Half of the
- * logins are of people who do not exist.
+ * logins are of people who do not exist. Then the same rate from a single source, with the right password, and beside it one
+ * login a second from another source.
  * `node bench/overload.ts [--cost 12] [--seconds 60] [--times 5] [--me 500]`
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -32,7 +33,7 @@ interface Outcome {
 await using closing = new AsyncDisposableStack();
 const folder = mkdtempSync(join(tmpdir(), 'plinth-overload-'));
 closing.defer(() => rmSync(folder, { recursive: true }));
-const service = await startService(folder, { BCRYPT_COST: values.cost });
+const service = await startService(folder, { BCRYPT_COST: values.cost, TRUSTED_PROXIES: '127.0.0.1' });
 closing.defer(service.stop);
 const idle: Connection[] = [];
 closing.defer(async () => {
@@ -64,6 +65,14 @@ const admitted = logins.filter(({ status }) => status === 200 || status === 401)
 const shed = logins.filter(({ status }) => status === 503);
 const other = logins.length - admitted.length - shed.length;
 
+const from = (address: string, email: string) => (): Promise<Answer> =>
+  send(rawPost('/login', { email, password }, address));
+const [flood, others] = await Promise.all([
+  openLoop(offered, seconds, from('192.0.2.1', 'ada@example.com')),
+  openLoop(1, seconds, from('192.0.2.2', 'grace@example.com')),
+]);
+const right = (outcomes: readonly Outcome[]): Outcome[] => outcomes.filter(({ status }) => status === 200);
+
 const row = (name: string, outcomes: readonly Outcome[]): string[] => {
   const times = outcomes.map(({ ms }) => ms).sort((a, b) => a - b);
   const at = (q: number): string =>
@@ -76,12 +85,17 @@ const rows = [
   row('logins that were admitted', admitted),
   row('logins that were shed', shed),
 ];
-printTable(['', 'answers', 'p50 ms', 'p99 ms', 'max ms'], rows);
+const turns = [
+  row('logins of one source, served', right(flood)),
+  row('one a second from another, served', right(others)),
+];
+printTable(['', 'answers', 'p50 ms', 'p99 ms', 'max ms'], [...rows, ...turns]);
 const goodput = admitted.length / (seconds + Math.max(0, ...admitted.map(({ ms }) => ms)) / 1000);
 const failed = me.filter(({ status }) => status !== 200).length;
 process.stdout.write(
   `capacity ${capacity.toFixed(1)} logins/s, offered ${offered.toFixed(1)}, useful ${goodput.toFixed(1)} ` +
-    `(${((goodput / capacity) * 100).toFixed(0)} %); /me not 200: ${failed}; logins with another answer: ${other}\n`,
+    `(${((goodput / capacity) * 100).toFixed(0)} %); /me not 200: ${failed}; logins with another answer: ${other}; ` +
+    `of another source than the flood's: ${right(others).length} of ${others.length} served\n`,
 );
 storeJson('overload', {
   cost: Number(values.cost),
@@ -92,6 +106,14 @@ storeJson('overload', {
   failed,
   other,
   rows,
+});
+storeJson('overload-turns', {
+  cost: Number(values.cost),
+  seconds,
+  capacity,
+  offered,
+  others: { offered: others.length, served: right(others).length },
+  rows: turns,
 });
 
 /** Logins a second by so many clients who each log in again as soon as they are in. */

@@ -42,11 +42,12 @@ export function openConnection(port: number): Promise<Connection> {
   });
 }
 
-/** A JSON request as a small client sends it. */
-export function rawPost(path: string, body: object): string {
+/** A JSON request as a small client sends it; `from`: the address that a proxy says it has. */
+export function rawPost(path: string, body: object, from?: string): string {
   const text = JSON.stringify(body);
+  const forwarded = from === undefined ? '' : `x-forwarded-for: ${from}\r\n`;
   return (
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
+    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n${forwarded}` +
     `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
   );
 }
