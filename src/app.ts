@@ -26,6 +26,7 @@ import { setHeaders } from './http/headers.ts';
 import { shedLoad } from './http/importance.ts';
 import { lingerAtTheEnd } from './http/linger.ts';
 import { readBodies } from './http/media-types.ts';
+import { watchMethods } from './http/methods.ts';
 import { requireDeclaredAccess } from './http/policy.ts';
 import { answerProblems } from './http/problems.ts';
 import { recordEvents } from './http/request-events.ts';
@@ -60,9 +61,10 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   setHeaders(app);
   boundRequests(app, bodyLimit);
-  if (config.corsOrigins.length > 0) await allowOrigins(app, config.corsOrigins);
+  const methodsAt = watchMethods(app);
+  answerProblems(app, translate, methodsAt);
+  if (config.corsOrigins.length > 0) await allowOrigins(app, config.corsOrigins, methodsAt);
   requireDeclaredAccess(app);
-  answerProblems(app, translate);
   readBodies(app);
   await describeRoutes(app, world.version);
 

@@ -1,4 +1,6 @@
 import cors from '@fastify/cors';
+import type { MethodsAt } from './methods.ts';
+import { noRoute } from './problems.ts';
 import type { Routes } from './routes.ts';
 
 /**
@@ -6,7 +8,16 @@ import type { Routes } from './routes.ts';
  * nothing more than the origin is allowed. Add it before routes have to declare who may call them: it adds one of its
  * own, for the browser's questions.
  */
-export async function allowOrigins(app: Routes, origins: readonly string[]): Promise<void> {
+export async function allowOrigins(
+  app: Routes,
+  origins: readonly string[],
+  methodsAt: MethodsAt,
+): Promise<void> {
+  // The plugin would answer for paths that there are not.
+  app.addHook('onRequest', (request, _reply, done) => {
+    const methods = request.method === 'OPTIONS' ? methodsAt(request) : '';
+    done(methods === undefined ? noRoute(methods) : undefined);
+  });
   await app.register(cors, {
     origin: [...origins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Code, Problem } from '../errors.ts';
 import { standardHeaders } from './headers.ts';
-import { watchMethods } from './methods.ts';
+import type { MethodsAt } from './methods.ts';
 import type { Routes } from './routes.ts';
 
 export const problemType = 'application/problem+json; charset=utf-8';
@@ -17,19 +17,18 @@ declare module 'fastify' {
 export type Translate = (error: unknown) => Problem | undefined;
 
 /** One answer for every error that reaches Fastify: a `Problem` as it is, everything else by `toProblem`. */
-export function answerProblems(app: Routes, translate: Translate): void {
-  const allowedAt = watchMethods(app);
+export function answerProblems(app: Routes, translate: Translate, methodsAt: MethodsAt): void {
   app.decorateRequest('refusal', null);
   app.setErrorHandler((error, request, reply) => {
     sendProblem(toProblem(error, translate), request, reply);
   });
-  // Fastify's own handler of these would first read a body.
-  app.addHook('onRequest', (request, _reply, done) => {
-    done(request.is404 ? noRoute(allowedAt(request)) : undefined);
+  // Fastify's own handler of these would first read a body. This comes after every hook that looks at all requests.
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
+    done(request.is404 ? noRoute(methodsAt(request)) : null);
   });
 }
 
-function noRoute(allow: string | undefined): Problem {
+export function noRoute(allow: string | undefined): Problem {
   return allow === undefined
     ? new Problem('not_found', 'There is nothing here.')
     : new Problem('method_not_allowed', `This path has ${allow}.`, { headers: { allow } });

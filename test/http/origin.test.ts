@@ -29,6 +29,17 @@ test('with it, exactly those origins are let in', async t => {
     assert.match(answer.headers.get('access-control-allow-headers') ?? '', /authorization/i);
     const refused = await app.get('/me', { headers: { origin } });
     assert.deepEqual([refused.status, refused.headers.get('access-control-allow-origin')], [401, origin]);
+    const missing = await app.get('/nothing', { headers: { origin } });
+    assert.deepEqual([missing.status, missing.headers.get('access-control-allow-origin')], [404, origin]);
+  }
+  const id = '019aa8e2-5b7c-7d31-9c1e-2f6a4b8d0e17';
+  for (const [path, status] of [
+    [`/me/sessions/${id}`, 204],
+    ['/nothing', 404],
+    ['/me/', 404],
+  ] as const) {
+    const answer = await app.request('OPTIONS', path, preflight('https://app.example'));
+    assert.deepEqual([answer.status, answer.body?.code], [status, status === 404 ? 'not_found' : undefined]);
   }
   const strangers = [
     'null',
