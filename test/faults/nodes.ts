@@ -96,6 +96,7 @@ async function killNodes(
       'acknowledged writes': acknowledgedBy(people),
       'answers lost': fleet.lost,
       'answers 503': fleet.refused,
+      'refused as too late': people.reduce((sum, { late }) => sum + late, 0),
       'longest to find out, ms': Math.round(slowest),
       'noticed by PostgreSQL after, longest ms': Math.round(fleet.noticed),
       ...startsOf(nodes).figures,

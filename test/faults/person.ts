@@ -30,6 +30,8 @@ export class Person {
   readonly email: string;
   readonly findings: string[] = [];
   acknowledged = 0;
+  /** Refreshes that were refused as too late, rightly. */
+  late = 0;
   /** What is being done to the service; findings tell it. */
   moment = '';
   readonly #random: () => number;
@@ -115,7 +117,8 @@ export class Person {
       renew(login, answer);
       return;
     }
-    if (!isLate(login)) this.#note(`a refresh was answered with ${answer.status}`);
+    if (isLate(login)) this.late++;
+    else this.#note(`a refresh was answered with ${answer.status}`);
     login.state = 'ended';
     if ((await this.#me(client, login)).status !== 401)
       this.#note('a session lives whose refresh token is worth nothing');
