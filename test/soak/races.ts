@@ -43,11 +43,13 @@ test(`${rounds} rounds of each race, seed ${seed}`, async t => {
   }
 });
 
-test(`control: a node that remembers is caught, seed ${seed}`, async t => {
+/** The others have nothing to do with what the broken node remembers. */
+const caught = chosen.filter(name => !name.startsWith('same'));
+
+test(`control: a node that remembers is caught, seed ${seed}`, { skip: caught.length === 0 }, async t => {
   const broken = fileURLToPath(new URL('../races/remembering-service.ts', import.meta.url));
   const racers = await startProcesses(t, { broken });
-  // The others have nothing to do with what it remembers.
-  for (const race of chosen.filter(name => !name.startsWith('same'))) {
+  for (const race of caught) {
     await t.test(race, async t => {
       const random = randomFrom(seed);
       let found: readonly string[] = [];
