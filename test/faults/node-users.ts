@@ -7,28 +7,27 @@ const noticedWithin = 5;
 
 /** Users of one database server, one for each node, by whom it can say what it still has of a node that is dead. */
 export class NodeUsers {
-  readonly #client: pg.Client;
+  readonly #administrator: pg.Pool;
   readonly #url: string;
   readonly #made: string[] = [];
 
-  private constructor(client: pg.Client, url: string) {
-    this.#client = client;
+  private constructor(administrator: pg.Pool, url: string) {
+    this.#administrator = administrator;
     this.#url = url;
   }
 
   /** `url`: of a superuser, who owns the tables and is to be none of the nodes. */
   static async on(url: string): Promise<NodeUsers> {
     await (await openDatabase(url)).close();
-    const client = new pg.Client(url);
-    await client.connect();
-    return new NodeUsers(client, url);
+    // Of one connection, so that questions wait for each other.
+    return new NodeUsers(new pg.Pool({ connectionString: url, max: 1 }), url);
   }
 
   /** One more; the URL of the database as that user. */
   async add(): Promise<string> {
     const name = `plinth_node_${process.pid}_${this.#made.length}`;
     const password = crypto.randomUUID();
-    await this.#client.query(`create role ${name} login superuser password '${password}'`);
+    await this.#administrator.query(`create role ${name} login superuser password '${password}'`);
     this.#made.push(name);
     return Object.assign(new URL(this.#url), { username: name, password }).href;
   }
@@ -53,12 +52,12 @@ export class NodeUsers {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of this.#made) await this.#client.query(`drop role ${name}`);
-    await this.#client.end();
+    for (const name of this.#made) await this.#administrator.query(`drop role ${name}`);
+    await this.#administrator.end();
   }
 
   async #left(names: readonly string[]): Promise<string[]> {
-    const { rows } = await this.#client.query<{ left: string }>(remains, [names]);
+    const { rows } = await this.#administrator.query<{ left: string }>(remains, [names]);
     return rows.map(({ left }) => left);
   }
 }
