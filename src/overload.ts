@@ -30,7 +30,7 @@ interface ShedderOptions {
 /** Milliseconds between readings. */
 const interval = 100;
 /** The part of the memory from which the first are shed, and for each of the three more. */
-const memoryFrom = 0.85;
+export const memoryFrom = 0.85;
 const memoryStep = 0.05;
 
 /**

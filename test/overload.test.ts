@@ -196,6 +196,28 @@ test('the process measures itself', async t => {
   assert.ok(memory > 0 && memory < 0.85);
 });
 
+test('garbage does not count as memory that is used, and is not looked for all the time', async t => {
+  const waste: unknown[] = [];
+  for (let i = 0; i < 1_000_000; i++) waste.push({ i });
+  const mebibytes = process.memoryUsage.rss() / 1024 ** 2;
+  waste.length = 0;
+  let collections = 0;
+  const gauges = [
+    systemGauge(mebibytes),
+    systemGauge(1, () => collections++),
+    systemGauge(0, () => collections++),
+  ];
+  t.after(() => {
+    for (const gauge of gauges) gauge.stop();
+  });
+  await new Promise(resolve => setTimeout(resolve, 100));
+  const [{ memory = 1 } = {}] = gauges.map(gauge => gauge.read());
+  assert.ok(memory < 0.9, `${memory}`);
+  await new Promise(resolve => setTimeout(resolve, 100));
+  assert.ok(gauges.every(gauge => gauge.read()));
+  assert.equal(collections, 1);
+});
+
 async function statuses(app: TestApp): Promise<number[]> {
   const answers: number[] = [];
   for (const [method, path] of asked) answers.push((await app.request(method, path)).status);
