@@ -1,7 +1,14 @@
 import { addSeconds, type Clock } from '../clock.ts';
 import type { Database, Transaction } from '../database.ts';
 import type { Claim, Limiter, Refusal, Taken } from './limiter.ts';
-import { deleteSources, deleteSurplusSources, findEntries, saveEntries } from './models.ts';
+import {
+  deleteSources,
+  deleteSurplusSources,
+  type Entries,
+  type Entry,
+  findEntries,
+  saveEntries,
+} from './models.ts';
 import { nothing } from './tally.ts';
 import { createTurns } from './turns.ts';
 
@@ -37,6 +44,12 @@ export interface Begun {
 
 type InTurn = Taken & Pick<Begun, 'end'>;
 
+interface Decision {
+  readonly taken: InTurn | Refusal;
+  /** Whether the source was a known one of the account. */
+  readonly isKnown: boolean;
+}
+
 interface AttemptOptions {
   readonly database: Database;
   readonly limiter: Limiter;
@@ -66,9 +79,7 @@ export function createAttempts(options: AttemptOptions): Attempts {
   return {
     async begin(trier, signal) {
       const known = pseudonym('known source', trier.account, trier.network);
-      const isKnown = await isKnownSource(known);
-      const claims = claimsOf(trier, isKnown ? known : undefined);
-      const taken = await takeInTurn(claims, signal);
+      const { taken, isKnown } = await takeInTurn(trier, known, signal);
       if (taken.refused) return taken;
       return {
         refused: false,
@@ -87,24 +98,29 @@ export function createAttempts(options: AttemptOptions): Attempts {
     },
   };
 
-  async function takeInTurn(claims: readonly Claim[], signal?: AbortSignal): Promise<InTurn | Refusal> {
+  async function takeInTurn(trier: Trier, known: string, signal?: AbortSignal): Promise<Decision> {
     const since = monotonic();
-    const keys = claims.map(({ key }) => key);
+    const usual = claimsOf(trier);
+    const keys = [known, ...usual.map(({ key }) => key)];
     for (let tries = 1; ; tries++) {
       using watch = turns.watch(keys);
-      const taken = await take(claims);
-      if (!taken.refused || tries === maxTries) return taken;
+      const seen = await findEntries(database.db, keys);
+      const isKnown = isKnownSource(seen.get(known));
+      // A known source has an allowance of its own, which no stranger can use up; so has a session.
+      const hasOwn = isKnown && trier.sessionId === undefined;
+      const taken = await take(hasOwn ? [{ policy: byAccount, key: known }] : usual, seen);
+      if (!taken.refused || tries === maxTries) return { taken, isKnown };
       if (watch.isLate) continue;
       const turn = turns.next(taken.key, since, signal);
-      if (!turn) return taken;
+      if (!turn) return { taken, isKnown };
       await turn;
     }
   }
 
-  async function take(claims: readonly Claim[]): Promise<InTurn | Refusal> {
+  async function take(claims: readonly Claim[], seen: Entries): Promise<InTurn | Refusal> {
     let end: Begun['end'] = () => undefined;
     try {
-      const taken = await limiter.take(claims, () => {
+      const taken = await limiter.take(claims, seen, () => {
         end = turns.begin(claims.map(({ key }) => key));
       });
       if (!taken.refused) return { ...taken, end };
@@ -116,16 +132,13 @@ export function createAttempts(options: AttemptOptions): Attempts {
     }
   }
 
-  async function isKnownSource(key: string): Promise<boolean> {
-    const entry = (await findEntries(database.db, [key])).get(key);
+  function isKnownSource(entry: Entry | undefined): boolean {
     return entry !== undefined && entry.account !== null && entry.expires_at > clock();
   }
 
-  /** A session and a known source have an allowance of their own, which no stranger can use up. */
-  function claimsOf({ account, network, sessionId }: Trier, known: string | undefined): readonly Claim[] {
+  function claimsOf({ account, network, sessionId }: Trier): readonly Claim[] {
     if (sessionId !== undefined)
       return [{ policy: byAccount, key: pseudonym('session', account, sessionId) }];
-    if (known !== undefined) return [{ policy: byAccount, key: known }];
     return [
       { policy: byAccount, key: pseudonym('account', account) },
       { policy: bySource, key: pseudonym('source', network) },

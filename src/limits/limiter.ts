@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Database, Transaction } from '../database.ts';
-import { type Entry, findEntries, lockEntries, saveEntries } from './models.ts';
+import { type Entries, findEntries, lockEntries, saveEntries } from './models.ts';
 import {
   counted,
   current,
@@ -23,10 +23,10 @@ export interface Claim {
 export interface Limiter {
   /**
    * Counts one for each claim, at most three of them, or for none. Whatever happens at the same time, on this node or
-   * on another, no more are counted than the limits allow. A policy without a limit is always kept. `beforeCounting` is
-   * called when it has not been refused yet.
+   * on another, no more are counted than the limits allow. A policy without a limit is always kept. `seen`: what was just
+   * read, where it was. `beforeCounting` is called when it has not been refused yet.
    */
-  take(claims: readonly Claim[], beforeCounting?: () => void): Promise<Taken | Refusal>;
+  take(claims: readonly Claim[], seen?: Entries, beforeCounting?: () => void): Promise<Taken | Refusal>;
 }
 
 export interface Taken {
@@ -51,13 +51,13 @@ interface LimiterOptions {
 
 export function createLimiter({ database, clock }: LimiterOptions): Limiter {
   return {
-    async take(all, beforeCounting = () => undefined) {
+    async take(all, read, beforeCounting = () => undefined) {
       const claims = all.filter(({ policy }) => policy.limit > 0);
       if (claims.length === 0) return { refused: false, giveBack: async () => undefined };
       // A flood of what is refused anyway is to write nothing.
-      const seen = await findEntries(database.db, keysOf(claims));
+      const seen = read ?? (await findEntries(database.db, keysOf(claims)));
       const now = clock().getTime();
-      const isFuture = [...seen.values()].some(entry => isAhead(entry, now));
+      const isFuture = claims.some(({ key }) => isAhead(seen.get(key) ?? nothing, now));
       const refusal = isFuture ? undefined : refusalOf(claims, seen, now);
       if (refusal) return refusal;
       beforeCounting();
@@ -81,8 +81,6 @@ export function createLimiter({ database, clock }: LimiterOptions): Limiter {
     await change(tx, claims, entries, (tally, policy) => without(current(tally, now), at, policy, now));
   }
 }
-
-type Entries = ReadonlyMap<string, Entry>;
 
 function refusalOf(claims: readonly Claim[], entries: Entries, now: number): Refusal | undefined {
   const refusals = claims.map(({ policy, key }) => {

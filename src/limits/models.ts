@@ -21,6 +21,9 @@ export interface Entry extends Tally {
   readonly expires_at: Date;
 }
 
+/** By their keys. */
+export type Entries = ReadonlyMap<string, Entry>;
+
 const columns = ['key', 'account', 'times', 'strikes', 'expires_at'] as const;
 
 const three = prepared({ a: 'text', b: 'text', c: 'text' }, (db: Queries, { a, b, c }) =>
@@ -28,10 +31,7 @@ const three = prepared({ a: 'text', b: 'text', c: 'text' }, (db: Queries, { a, b
 );
 
 /** Those of at most three keys that are there. */
-export async function findEntries(
-  db: Queries,
-  [a = '', b = a, c = a]: readonly string[],
-): Promise<Map<string, Entry>> {
+export async function findEntries(db: Queries, [a = '', b = a, c = a]: readonly string[]): Promise<Entries> {
   return byKey(await three(db, { a, b, c }));
 }
 
@@ -39,11 +39,7 @@ export async function findEntries(
  * The same, and locked until the end of the transaction; those that are not there are made. All who want several get
  * them in one order, so that nobody waits for somebody who waits for them.
  */
-export async function lockEntries(
-  tx: Transaction,
-  keys: readonly string[],
-  now: Date,
-): Promise<Map<string, Entry>> {
+export async function lockEntries(tx: Transaction, keys: readonly string[], now: Date): Promise<Entries> {
   const rows = await tx
     .insertInto('limits')
     .values(keys.toSorted().map(key => ({ key, account: null, times: '[]', strikes: 0, expires_at: now })))
@@ -99,7 +95,7 @@ export async function deleteExpiredEntries(tx: Transaction, now: Date, limit: nu
   return Number(numDeletedRows);
 }
 
-function byKey(rows: readonly LimitsTable[]): Map<string, Entry> {
+function byKey(rows: readonly LimitsTable[]): Entries {
   return new Map(
     rows.map(({ times, ...row }) => [row.key, { ...row, times: JSON.parse(times) as number[] }]),
   );
