@@ -43,7 +43,7 @@ interface Loaded {
 
 /** Rejects when the vault cannot open a key that signs. */
 export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
-  const { clock, monotonic, onChange, onFailure } = options;
+  const { db, clock, monotonic, onChange, onFailure } = options;
   let told = '';
   let keys = await load(options);
   let loadedAt = monotonic();
@@ -70,8 +70,8 @@ export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
 
   async function fresh(): Promise<ReadonlyMap<string, Loaded>> {
     if (monotonic() - loadedAt > maxStaleness * 1000) {
-      loading ??= reload();
-      await loading;
+      const reloaded = (): Promise<void> => (loading ??= reload());
+      await (db.share ? db.share(reloaded) : reloaded());
     }
     return keys;
   }

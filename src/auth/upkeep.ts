@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from '../clock.ts';
 import { addSeconds } from '../clock.ts';
 import type { Database } from '../database.ts';
@@ -51,6 +52,9 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
     writing = used.size > 0 ? writeUses() : undefined;
   }
 
+  /** Not in the budget of the request that was noted: it waits for nothing of it. */
+  const write = AsyncLocalStorage.bind(writeUses);
+
   async function sweep(): Promise<number> {
     let total = 0;
     for (const deleteExpired of [deleteExpiredSessions, deleteExpiredEntries]) {
@@ -77,7 +81,7 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
     noteUse({ id, last_used_at }) {
       if (stopped || addSeconds(last_used_at, useInterval) > clock()) return;
       used.add(id);
-      writing ??= writeUses();
+      writing ??= write();
     },
 
     async stop() {

@@ -34,11 +34,19 @@ export interface Engine<Tables> {
   /** One trivial read. */
   ping(): Promise<void>;
 
+  /**
+   * Where it is there: what runs within such a budget, and whatever follows from that, waits for the database for three
+   * seconds in all. Whatever it would wait for after these is a `DatabaseUnavailable` at once.
+   */
+  readonly openBudget?: () => Within;
+
   /** Lets what was begun finish, then closes. */
   close(): Promise<void>;
 }
 
 export type Work<Tables, T> = (tx: Transaction<Tables>) => Promise<T>;
+
+export type Within = (work: () => void) => void;
 
 export interface ReadQueries<Tables> extends Pick<Kysely<Tables>, 'selectFrom' | 'selectNoFrom' | 'fn'> {
   executeQuery<R>(query: ReadonlyCompiledQuery<R>): Promise<{ readonly rows: R[] }>;
@@ -48,6 +56,8 @@ export interface ReadQueries<Tables> extends Pick<Kysely<Tables>, 'selectFrom' |
     values: Values,
     alone: () => Promise<Row[]>,
   ) => Promise<Row[]>;
+  /** Where it is there: for work that several wait for. It is in nobody's budget, and each waits for it in their own. */
+  readonly share?: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 export interface DatabaseOptions {
@@ -72,10 +82,30 @@ export interface DatabaseOptions {
   readonly connections?: number;
   /** PostgreSQL. Whether prepared reads of one moment are sent together. They are unless this is false. */
   readonly together?: boolean;
+  /** PostgreSQL. Instead of those that hold, so that a test need not wait for them. */
+  readonly patience?: Partial<Patience>;
+  /** PostgreSQL. The same. */
+  readonly serverLimits?: Partial<ServerLimits>;
   /** The wall clock. */
   readonly now?: () => Date;
   /** Milliseconds on a clock that never jumps. */
   readonly monotonic?: () => number;
   /** 0 to 1. */
   readonly random?: () => number;
+}
+
+/** Milliseconds after which whoever waits is told that the database does not answer. */
+export interface Patience {
+  readonly statement: number;
+  readonly transaction: number;
+  readonly connection: number;
+  /** For all that one request asks of it. */
+  readonly request: number;
+}
+
+/** Milliseconds that the server gives a statement, a wait for a lock, and a transaction that nothing is heard of. */
+export interface ServerLimits {
+  readonly statement: number;
+  readonly lock: number;
+  readonly idle: number;
 }

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import type { CompiledQuery, QueryResult } from 'kysely';
 import { Client, type ClientConfig, DatabaseError } from 'pg';
+import type { ServerLimits } from '../engine.ts';
 import { DatabaseUnavailable } from '../errors.ts';
 import type { Address } from './address.ts';
 import { type Constraints, isDemoted, isStale, isUnprepared, translated } from './failures.ts';
@@ -10,20 +11,12 @@ import { getTypeParser, toSql } from './values.ts';
 
 /** What all connections to one database have in common. */
 export interface Shared {
+  /** Milliseconds that it may take to connect; 2000 where it is not given. */
+  readonly connectLimit?: number;
   readonly limits?: ServerLimits;
   readonly names: StatementNames;
   readonly constraints: Constraints;
 }
-
-/** Milliseconds that the server gives a statement, a wait for a lock, and a transaction that nothing is heard of. */
-export interface ServerLimits {
-  readonly statement: number;
-  readonly lock: number;
-  readonly idle: number;
-}
-
-/** Milliseconds that it may take to connect. */
-const connectLimit = 2000;
 
 /** One connection. It is usable until it fails or is destroyed, and then never again. */
 export class PostgresConnection {
@@ -53,7 +46,7 @@ export class PostgresConnection {
   private constructor(address: Address, shared: Shared) {
     this.#socket = new Socket();
     this.#shared = shared;
-    this.#client = new Client(clientConfig(address, this.#socket, shared.limits));
+    this.#client = new Client(clientConfig(address, this.#socket, shared));
     this.#client.on('error', error => this.#fail(error));
     this.#client.once('end', () => {
       this.#usable = false;
@@ -115,7 +108,11 @@ export class PostgresConnection {
   }
 }
 
-function clientConfig(address: Address, socket: Socket, limits?: ServerLimits): ClientConfig {
+function clientConfig(
+  address: Address,
+  socket: Socket,
+  { connectLimit = 2000, limits }: Shared,
+): ClientConfig {
   const { host, port, user, password = '', database } = address;
   return {
     host,

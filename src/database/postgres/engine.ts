@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
 import { isReadonlyCompiledQuery } from 'kysely/readonly';
-import type { Engine, ReadQueries, Work } from '../engine.ts';
+import type { Engine, Patience, ReadQueries, Within, Work } from '../engine.ts';
 import { DatabaseUnavailable } from '../errors.ts';
+import type { Budgets } from './budgets.ts';
 import type { PostgresConnection } from './connection.ts';
 import { kyselyOn, transactionOn } from './dialect.ts';
 import { isTransient } from './failures.ts';
@@ -10,10 +11,12 @@ import { inTransaction } from './in-transaction.ts';
 import { lockHistory } from './migrate.ts';
 import type { Pool } from './pool.ts';
 import { readTogether } from './read-together.ts';
-import { Lease, patience, Turn } from './turn.ts';
+import { Lease, Turn } from './turn.ts';
 
 interface Parts {
   readonly pool: Pool;
+  readonly budgets: Budgets;
+  readonly patience: Omit<Patience, 'request'>;
   readonly together: boolean;
   /** 0 to 1. */
   readonly random: () => number;
@@ -24,13 +27,19 @@ const maxAttempts = 5;
 
 export class PostgresEngine<Tables> implements Engine<Tables> {
   readonly db: ReadQueries<Tables>;
+  readonly openBudget: () => Within;
   readonly #pool: Pool;
+  readonly #budgets: Budgets;
+  readonly #patience: Parts['patience'];
   readonly #random: () => number;
   readonly #running = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor({ pool, together, random }: Parts) {
+  constructor({ pool, budgets, patience, together, random }: Parts) {
     this.#pool = pool;
+    this.#budgets = budgets;
+    this.#patience = patience;
+    this.openBudget = () => budgets.open();
     this.#random = random;
     const reads: DatabaseConnection = {
       executeQuery: query => this.#read(query),
@@ -40,14 +49,22 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
     };
     const builder = kyselyOn<Tables>(reads);
     const executeQuery = <R>(query: CompiledQuery<R>) => this.#read<R>(query);
-    const direct = Object.assign(builder, { executeQuery });
-    this.db = together
-      ? Object.assign(direct, { together: readTogether(builder, query => this.#run(query)) })
-      : direct;
+    const share: ReadQueries<Tables>['share'] = work => budgets.share(() => budgets.apart(work));
+    const direct = Object.assign(builder, { executeQuery, share });
+    if (together) {
+      const ask = readTogether(
+        builder,
+        query => this.#run(query),
+        work => budgets.apart(work),
+      );
+      // Not in the budget of who happens to be the first.
+      const shared: typeof ask = (read, values, alone) => budgets.share(() => ask(read, values, alone));
+      this.db = Object.assign(direct, { together: shared });
+    } else this.db = direct;
   }
 
   async transaction<T>(work: Work<Tables, T>): Promise<T> {
-    return await this.#attempt(connection => inTransaction(connection, work), patience.transaction);
+    return await this.#attempt(connection => inTransaction(connection, work), this.#patience.transaction);
   }
 
   async statement<T>(work: Work<Tables, T>): Promise<T> {
@@ -82,11 +99,25 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
   /** Once, or more often where nothing was done and another attempt may do better. */
   async #attempt<T>(
     work: (connection: PostgresConnection) => Promise<T>,
-    limit = patience.statement,
+    patience = this.#patience.statement,
   ): Promise<T> {
     if (this.#closed) throw new DatabaseUnavailable('the database is closing');
+    const running = this.#budgets.spend(left => this.#turn(work, patience, left));
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #turn<T>(
+    work: (connection: PostgresConnection) => Promise<T>,
+    patience: number,
+    left: number,
+  ): Promise<T> {
     const turn = new Turn(this.#pool);
-    const running = turn.run(async () => {
+    const attempts = async (): Promise<T> => {
       for (let attempt = 1; ; attempt++) {
         try {
           return await turn.withConnection(work);
@@ -95,12 +126,7 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
         }
         await delay(2 ** attempt * (0.5 + this.#random()));
       }
-    }, limit);
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+    };
+    return await turn.run(attempts, patience, left);
   }
 }

@@ -1,6 +1,7 @@
-import type { DatabaseOptions, Engine } from '../engine.ts';
+import type { DatabaseOptions, Engine, Patience, ServerLimits } from '../engine.ts';
 import { loadMigrations, migrationsFolder } from '../migrations.ts';
 import { type Address, describeAddress } from './address.ts';
+import { Budgets } from './budgets.ts';
 import { PostgresConnection } from './connection.ts';
 import { findSettingsOff } from './durability.ts';
 import { PostgresEngine } from './engine.ts';
@@ -10,10 +11,16 @@ import { Pool } from './pool.ts';
 import { StatementNames } from './statement-names.ts';
 
 /**
- * Milliseconds. Whoever waits for a lock is told by the server, before the connection counts as one that hangs; after the
- * server's own look for deadlocks, which takes a second. The others are for what a node that is gone has left behind.
+ * A statement or a transaction that takes longer is given up, with its connection; a request may take several, and has so
+ * long for all of them.
  */
-const limits = { statement: 5000, lock: 1500, idle: 5000 };
+const usualPatience: Patience = { statement: 1200, transaction: 1700, connection: 2000, request: 3000 };
+
+/**
+ * Whoever waits for a lock is told by the server, before the connection counts as one that hangs; after the server's own
+ * look for deadlocks, which takes a second. The others are for what a node that is gone has left behind.
+ */
+const usualLimits: ServerLimits = { statement: 5000, lock: 1500, idle: 5000 };
 const defaultConnections = 10;
 
 export async function openPostgres<Tables>(
@@ -33,11 +40,14 @@ export async function openPostgres<Tables>(
       }
       const constraints = await findConstraints(connection);
       const names = new StatementNames();
+      const patience = { ...usualPatience, ...options.patience };
+      const limits = { ...usualLimits, ...options.serverLimits };
       const pool = new Pool(options.connections ?? defaultConnections, () =>
-        PostgresConnection.open(address, { limits, names, constraints }),
+        PostgresConnection.open(address, { connectLimit: patience.connection, limits, names, constraints }),
       );
-      const { together = true, random = Math.random } = options;
-      return new PostgresEngine({ pool, together, random });
+      const { together = true, random = Math.random, monotonic = () => performance.now() } = options;
+      const budgets = new Budgets({ limit: patience.request, monotonic });
+      return new PostgresEngine({ pool, budgets, patience, together, random });
     } finally {
       await connection.close();
     }

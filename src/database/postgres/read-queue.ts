@@ -20,20 +20,27 @@ export class ReadQueue<Values extends object, Row> {
   readonly #compile: () => CompiledQuery<Answer<Row>>;
   #query: CompiledQuery<Answer<Row>> | undefined;
   readonly #execute: Execute;
+  readonly #apart: (work: () => void) => void;
   #waiting: Waiting<Values, Row>[] = [];
   #running = 0;
 
   /** `compile` gives the query, when there are several: its first parameters are the columns of values, in the order of `names`. */
-  constructor(names: readonly string[], compile: () => CompiledQuery<Answer<Row>>, execute: Execute) {
+  constructor(
+    names: readonly string[],
+    compile: () => CompiledQuery<Answer<Row>>,
+    execute: Execute,
+    apart: (work: () => void) => void,
+  ) {
     this.#names = names;
     this.#compile = compile;
     this.#execute = execute;
+    this.#apart = apart;
   }
 
   /** `alone`: the read as a query of its own, for where nothing else is asked for. */
   ask(values: Values, alone: () => Promise<Row[]>): Promise<Row[]> {
     const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
-    if (this.#waiting.length === 0) setImmediate(this.#send);
+    if (this.#waiting.length === 0) this.#apart(() => setImmediate(this.#send));
     this.#waiting.push({ values, alone, resolve, reject });
     return promise;
   }

@@ -10,6 +10,7 @@ import { type Answer, type Execute, ReadQueue } from './read-queue.ts';
 export function readTogether<Tables>(
   db: Kysely<Tables>,
   execute: Execute,
+  apart: (work: () => void) => void,
 ): NonNullable<ReadQueries<Tables>['together']> {
   const queues = new WeakMap<object, unknown>();
 
@@ -19,7 +20,12 @@ export function readTogether<Tables>(
     // One for each definition, and so of its types.
     const known = queues.get(read) as ReadQueue<Values, Row> | undefined;
     if (known) return known;
-    const queue = new ReadQueue<Values, Row>(Object.keys(read.kinds), () => combined(db, read), execute);
+    const queue = new ReadQueue<Values, Row>(
+      Object.keys(read.kinds),
+      () => combined(db, read),
+      execute,
+      apart,
+    );
     queues.set(read, queue);
     return queue;
   }

@@ -1,13 +1,8 @@
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
 import { DatabaseUnavailable } from '../errors.ts';
+import { inTime } from './budgets.ts';
 import type { PostgresConnection } from './connection.ts';
 import type { Pool } from './pool.ts';
-
-/**
- * Milliseconds after which one caller is told that the database does not answer. A request that reads, and then changes
- * something, ends within three seconds by these, however slow the database is.
- */
-export const patience = { statement: 1200, transaction: 1700 };
 
 /** What one caller does with the database, within the time that one caller waits. */
 export class Turn {
@@ -24,20 +19,19 @@ export class Turn {
     return this.#over;
   }
 
-  /** Rejects in time, whatever `work` does; a connection on which something hangs is not used again. */
-  async run<T>(work: () => Promise<T>, patience: number): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
-      const error = new DatabaseUnavailable('the database did not answer in time');
-      if (this.#connection) this.#pool.dropIdle();
-      this.#connection?.destroy(error);
-      reject(error);
-    }, patience);
+  /**
+   * Rejects after `patience` milliseconds, or after those that are `left` to the caller, whatever `work` does; a
+   * connection on which something hangs is not used again.
+   */
+  async run<T>(work: () => Promise<T>, patience: number, left: number): Promise<T> {
     try {
-      return await Promise.race([work(), late]);
+      return await inTime(work(), Math.min(patience, left), error => {
+        // In less time it may have been slow and no more.
+        if (this.#connection && left >= patience) this.#pool.dropIdle();
+        this.#connection?.destroy(error);
+      });
     } finally {
       this.#over = true;
-      clearTimeout(timer);
     }
   }
 

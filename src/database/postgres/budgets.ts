@@ -1,0 +1,103 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Within } from '../engine.ts';
+import { DatabaseUnavailable } from '../errors.ts';
+
+interface Options {
+  /** Milliseconds for which one request waits for the database in all. */
+  readonly limit: number;
+  /** Milliseconds on a clock that never jumps. */
+  readonly monotonic: () => number;
+}
+
+/** The time that each request has for the database, however often it asks. What is no part of a request has all the time. */
+export class Budgets {
+  readonly #options: Options;
+  readonly #current = new AsyncLocalStorage<Budget>();
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** A new one, for what runs within. */
+  open(): Within {
+    const budget = new Budget(this.#options);
+    const current = this.#current;
+    return work => (current.getStore() === budget ? work() : current.run(budget, work));
+  }
+
+  /**
+   * Charges the wait for `work` to whoever asks, and tells it how many milliseconds are left. Rejects with
+   * `DatabaseUnavailable`, before it, where none are.
+   */
+  async spend<T>(work: (left: number) => Promise<T>): Promise<T> {
+    const budget = this.#current.getStore();
+    if (!budget) return await work(Number.POSITIVE_INFINITY);
+    const left = budget.begin();
+    try {
+      if (left <= 0)
+        throw new DatabaseUnavailable('this request has waited for the database for long enough');
+      return await work(left);
+    } finally {
+      budget.end();
+    }
+  }
+
+  /** Waits within the budget of whoever asks for something that is in nobody's, see `apart`. */
+  share<T>(work: () => Promise<T>): Promise<T> {
+    return this.#current.getStore() ? this.spend(left => inTime(work(), left)) : work();
+  }
+
+  /** Runs `work` in nobody's budget. */
+  apart<T>(work: () => T): T {
+    return this.#current.exit(work);
+  }
+}
+
+/** Waits at the same time are charged once. */
+class Budget {
+  readonly #monotonic: () => number;
+  #left: number;
+  #waits = 0;
+  #since = 0;
+
+  constructor({ limit, monotonic }: Options) {
+    this.#left = limit;
+    this.#monotonic = monotonic;
+  }
+
+  /** What is left at the beginning of this wait. */
+  begin(): number {
+    const now = this.#monotonic();
+    if (this.#waits++ === 0) this.#since = now;
+    return this.#left - (now - this.#since);
+  }
+
+  end(): void {
+    if (--this.#waits === 0) this.#left -= this.#monotonic() - this.#since;
+  }
+}
+
+/** Rejects after so many milliseconds, and calls `onLate` before, whatever becomes of `work`. */
+export function inTime<T>(
+  work: Promise<T>,
+  limit: number,
+  onLate: (error: Error) => void = () => undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const error = new DatabaseUnavailable('the database did not answer in time');
+      onLate(error);
+      reject(error);
+    }, limit);
+    work.then(
+      value => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      error => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
