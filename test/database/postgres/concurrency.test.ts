@@ -6,9 +6,10 @@ import { startApp } from '../../helpers/app.ts';
 import { logIn } from '../../helpers/nodes.ts';
 import { migratedDatabase } from '../../helpers/postgres/databases.ts';
 import { user } from '../support.ts';
+import { onServer } from './on-server.ts';
 
-async function openTwo(t: TestContext): Promise<readonly [Database, Database]> {
-  const url = await migratedDatabase();
+async function openTwo(t: TestContext, given?: string): Promise<readonly [Database, Database]> {
+  const url = given ?? (await migratedDatabase());
   const databases = [await openDatabase(url), await openDatabase(url)] as const;
   t.after(async () => {
     for (const database of databases) await database.close();
@@ -20,7 +21,10 @@ const rename = (tx: Transaction<Tables>, id: string, name: string) =>
   tx.updateTable('users').set({ name }).where('id', '=', id).execute();
 
 test('of two transactions that wait for each other one begins again, and both are done', async t => {
-  const [a, b] = await openTwo(t);
+  const url = await migratedDatabase();
+  // The server looks for such pairs after this time, which is usually a second.
+  await onServer(url, `alter database ${new URL(url).pathname.slice(1)} set deadlock_timeout = '50ms'`);
+  const [a, b] = await openTwo(t, url);
   const [ada, bob] = [user('ada'), user('bob')];
   await a.transaction(tx => tx.insertInto('users').values([ada, bob]).execute());
   const bothBegun = Promise.withResolvers<void>();
