@@ -1,6 +1,9 @@
 /** However often a request asks the database, it waits for it for three seconds in all. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import pg from 'pg';
 import type { DatabaseOptions } from '../../../src/database/engine.ts';
@@ -17,8 +20,8 @@ import { migratedDatabase } from '../../helpers/postgres/databases.ts';
 /** Milliseconds that no test lasts for. */
 const endless = 600_000;
 /** The budget of a request is the only limit. */
-const budgetAlone = (request: number): DatabaseOptions => ({
-  patience: { statement: endless, transaction: endless, request },
+const budgetAlone = (budget: number): DatabaseOptions => ({
+  patience: { statement: endless, transaction: endless, request: budget },
   serverLimits: { statement: endless, lock: endless, idle: endless },
 });
 
@@ -61,7 +64,12 @@ async function whileLocked(database: Database, table: string, work: () => Promis
   });
 }
 
-const pid = sql<number>`pg_backend_pid()`.as('pid');
+/** Of the server's process for the connection that is used. */
+async function pidOf(db: Pick<Queries, 'selectNoFrom'>): Promise<number> {
+  const query = db.selectNoFrom(sql<number>`pg_backend_pid()`.as('pid'));
+  return (await query.executeTakeFirstOrThrow()).pid;
+}
+
 const countUsers = prepared({ pattern: 'text' }, (db: Queries, { pattern }) =>
   db
     .selectFrom('users')
@@ -94,18 +102,48 @@ test('requests to a database that takes 0.9 s for each statement end with 503 wh
   }
 });
 
+test('what comes after the body of a request is in the same time as what came before it', async t => {
+  const paced = await openPaced(t);
+  const app = await startApp(t, { database: paced.database });
+  const { token } = await app.person();
+  const json = JSON.stringify({ name: 'Ada' });
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'content-length': json.length,
+  };
+  Object.assign(paced, { pace: 4000, sent: [] });
+  const renaming = request(`${app.url}/me`, { method: 'PATCH', headers });
+  const answered = once(renaming, 'response');
+  renaming.flushHeaders();
+  while (paced.sent.length === 0) await delay(1);
+  // When this has been answered by the database, so has the question whose token it is.
+  await app.get('/health');
+  renaming.end(json);
+  const [answer] = await answered;
+  answer.resume();
+  assert.equal(answer.statusCode, 503);
+});
+
 test('what a request has begun is given up when its time is over, and no connection but its own', async t => {
   const database = await open(t, budgetAlone(30));
-  const findPid = () => database.transaction(tx => tx.selectNoFrom(pid).executeTakeFirstOrThrow());
-  const atFirst = await Promise.all(Array.from({ length: 4 }, findPid));
+  const all = Promise.withResolvers<void>();
+  const atFirst: number[] = [];
+  const open4 = Array.from({ length: 4 }, () =>
+    database.transaction(async tx => {
+      atFirst.push(await pidOf(tx));
+      if (atFirst.length === 4) all.resolve();
+      await all.promise;
+    }),
+  );
+  await Promise.all(open4);
   await whileLocked(database, 'users', async () => {
     for (const work of [
       () => database.transaction(tx => tx.deleteFrom('users').execute()),
       () => database.statement(tx => tx.deleteFrom('users').execute()),
     ])
       await assert.rejects(inBudget(database, work), { name: 'DatabaseUnavailable', message: /in time/ });
-    const { pid } = await findPid();
-    assert.ok(atFirst.some(row => row.pid === pid));
+    assert.ok(atFirst.includes(await database.transaction(pidOf)));
   });
 });
 
@@ -124,7 +162,7 @@ test('of reads that travel together each waits for as long as it may itself', as
 test('waits at the same time are charged once', async t => {
   const paced = await openPaced(t);
   const { database } = paced;
-  const ask = () => database.db.selectNoFrom(pid).execute();
+  const ask = () => pidOf(database.db);
   await inBudget(database, async () => {
     paced.pace = 1000;
     await Promise.all([ask(), ask()]);
