@@ -20,7 +20,6 @@ import { recordIn } from './events.ts';
 import { systemGauge } from './gauge.ts';
 import { healthRoutes } from './health.ts';
 import { boundRequests } from './http/bounds.ts';
-import { budgetRequests } from './http/budget.ts';
 import { allowOrigins } from './http/cors.ts';
 import { drainOnClose } from './http/drain.ts';
 import { setHeaders } from './http/headers.ts';
@@ -62,7 +61,9 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   setHeaders(app);
   boundRequests(app, bodyLimit);
-  if (database.openBudget) budgetRequests(app, database.openBudget);
+  const { inBudget } = database;
+  // Before anything asks it. Fastify has what follows from a body in the same context, though the connection brings it.
+  if (inBudget) app.addHook('onRequest', (_request, _reply, done) => inBudget(done));
   const methodsAt = watchMethods(app);
   answerProblems(app, translate, methodsAt);
   if (config.corsOrigins.length > 0) await allowOrigins(app, config.corsOrigins, methodsAt);

@@ -35,18 +35,16 @@ export interface Engine<Tables> {
   ping(): Promise<void>;
 
   /**
-   * Where it is there: what runs within such a budget, and whatever follows from that, waits for the database for three
-   * seconds in all. Whatever it would wait for after these is a `DatabaseUnavailable` at once.
+   * Where it is there: `work`, and whatever follows from it, waits for the database for three seconds in all. What it
+   * would wait for after these is a `DatabaseUnavailable` at once.
    */
-  readonly openBudget?: () => Within;
+  readonly inBudget?: (work: () => void) => void;
 
   /** Lets what was begun finish, then closes. */
   close(): Promise<void>;
 }
 
 export type Work<Tables, T> = (tx: Transaction<Tables>) => Promise<T>;
-
-export type Within = (work: () => void) => void;
 
 export interface ReadQueries<Tables> extends Pick<Kysely<Tables>, 'selectFrom' | 'selectNoFrom' | 'fn'> {
   executeQuery<R>(query: ReadonlyCompiledQuery<R>): Promise<{ readonly rows: R[] }>;

@@ -9,7 +9,7 @@ export type Around = <T>(run: (work: Work<T>) => Promise<T>, work: Work<T>) => P
 export function wrappedDatabase(database: Database, around: Around): Database {
   return {
     db: database.db,
-    ...(database.openBudget && { openBudget: database.openBudget }),
+    ...(database.inBudget && { inBudget: database.inBudget }),
     transaction: work => around(inside => database.transaction(inside), work),
     statement: work => around(inside => database.statement(inside), work),
     exclusive: work => around(inside => database.exclusive(inside), work),

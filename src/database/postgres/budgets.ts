@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Within } from '../engine.ts';
 import { DatabaseUnavailable } from '../errors.ts';
 
 interface Options {
@@ -18,11 +17,9 @@ export class Budgets {
     this.#options = options;
   }
 
-  /** A new one, for what runs within. */
-  open(): Within {
-    const budget = new Budget(this.#options);
-    const current = this.#current;
-    return work => (current.getStore() === budget ? work() : current.run(budget, work));
+  /** Runs `work` in a new one. */
+  open(work: () => void): void {
+    this.#current.run(new Budget(this.#options), work);
   }
 
   /**

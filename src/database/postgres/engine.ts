@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
 import { isReadonlyCompiledQuery } from 'kysely/readonly';
-import type { Engine, Patience, ReadQueries, Within, Work } from '../engine.ts';
+import type { Engine, Patience, ReadQueries, Work } from '../engine.ts';
 import { DatabaseUnavailable } from '../errors.ts';
 import type { Budgets } from './budgets.ts';
 import type { PostgresConnection } from './connection.ts';
@@ -27,7 +27,7 @@ const maxAttempts = 5;
 
 export class PostgresEngine<Tables> implements Engine<Tables> {
   readonly db: ReadQueries<Tables>;
-  readonly openBudget: () => Within;
+  readonly inBudget: (work: () => void) => void;
   readonly #pool: Pool;
   readonly #budgets: Budgets;
   readonly #patience: Parts['patience'];
@@ -39,7 +39,7 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
     this.#pool = pool;
     this.#budgets = budgets;
     this.#patience = patience;
-    this.openBudget = () => budgets.open();
+    this.inBudget = work => budgets.open(work);
     this.#random = random;
     const reads: DatabaseConnection = {
       executeQuery: query => this.#read(query),

@@ -51,8 +51,8 @@ async function openPaced(t: TestContext) {
 /** As a request does it. */
 function inBudget<T>(database: Database, work: () => Promise<T>): Promise<T> {
   const { promise, resolve } = Promise.withResolvers<T>();
-  assert.ok(database.openBudget);
-  database.openBudget()(() => resolve(work()));
+  assert.ok(database.inBudget);
+  database.inBudget(() => resolve(work()));
   return promise;
 }
 
