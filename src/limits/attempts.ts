@@ -120,9 +120,10 @@ export function createAttempts(options: AttemptOptions): Attempts {
   async function take(claims: readonly Claim[], seen: Entries): Promise<InTurn | Refusal> {
     let end: Begun['end'] = () => undefined;
     try {
-      const taken = await limiter.take(claims, seen, () => {
+      const begin = () => {
         end = turns.begin(claims.map(({ key }) => key));
-      });
+      };
+      const taken = await limiter.take(claims, begin, seen);
       if (!taken.refused) return { ...taken, end };
       end(false);
       return taken;

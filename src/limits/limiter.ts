@@ -23,10 +23,10 @@ export interface Claim {
 export interface Limiter {
   /**
    * Counts one for each claim, at most three of them, or for none. Whatever happens at the same time, on this node or
-   * on another, no more are counted than the limits allow. A policy without a limit is always kept. `seen`: what was just
-   * read, where it was. `beforeCounting` is called when it has not been refused yet.
+   * on another, no more are counted than the limits allow. A policy without a limit is always kept. `beforeCounting` is
+   * called when it has not been refused yet. `seen`: the entries, where they were just read.
    */
-  take(claims: readonly Claim[], seen?: Entries, beforeCounting?: () => void): Promise<Taken | Refusal>;
+  take(claims: readonly Claim[], beforeCounting?: () => void, seen?: Entries): Promise<Taken | Refusal>;
 }
 
 export interface Taken {
@@ -51,7 +51,7 @@ interface LimiterOptions {
 
 export function createLimiter({ database, clock }: LimiterOptions): Limiter {
   return {
-    async take(all, read, beforeCounting = () => undefined) {
+    async take(all, beforeCounting = () => undefined, read) {
       const claims = all.filter(({ policy }) => policy.limit > 0);
       if (claims.length === 0) return { refused: false, giveBack: async () => undefined };
       // A flood of what is refused anyway is to write nothing.
