@@ -1,6 +1,6 @@
 /**
  * The races through PgBouncer in transaction mode, which has to be installed: `TEST_DATABASE=postgres node
- * test/soak/pgbouncer.ts --rounds 20`. Three nodes with ten connections each share four of the server's. See
+ * test/soak/pgbouncer.ts --rounds 20`. Three nodes and three operators with ten connections each share four of its. See
  * docs/scaling.md.
  */
 import assert from 'node:assert/strict';
