@@ -90,8 +90,5 @@ export class Fleet {
   }
 }
 
-/**
- * Milliseconds after which a living node has nothing under way of what it gave up: it waits for PostgreSQL for 1.7 s, and
- * PostgreSQL for a lock for 1.5.
- */
+/** Milliseconds after which nothing is under way of what a living node gave up: PostgreSQL waits for a lock for 1.5 s. */
 const longestStatement = 3500;
