@@ -31,8 +31,7 @@ export class Budgets {
     if (!budget) return await work(Number.POSITIVE_INFINITY);
     const left = budget.begin();
     try {
-      if (left <= 0)
-        throw new DatabaseUnavailable('this request has waited for the database for long enough');
+      if (left <= 0) throw spent();
       return await work(left);
     } finally {
       budget.end();
@@ -41,7 +40,13 @@ export class Budgets {
 
   /** Waits within the budget of whoever asks for something that is in nobody's, see `apart`. */
   share<T>(work: () => Promise<T>): Promise<T> {
-    return this.#current.getStore() ? this.spend(left => inTime(work(), left)) : work();
+    const budget = this.#current.getStore();
+    if (!budget) return work();
+    const left = budget.begin();
+    const waited = left > 0 ? inTime(work(), left) : Promise.reject<T>(spent());
+    const end = (): void => budget.end();
+    waited.then(end, end);
+    return waited;
   }
 
   /** Runs `work` in nobody's budget. */
@@ -72,6 +77,10 @@ class Budget {
   end(): void {
     if (--this.#waits === 0) this.#left -= this.#monotonic() - this.#since;
   }
+}
+
+function spent(): Error {
+  return new DatabaseUnavailable('this request has waited for the database for long enough');
 }
 
 /** Rejects after so many milliseconds, and calls `onLate` before, whatever becomes of `work`. */
