@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Routes } from './routes.ts';
 
 export interface ListenOptions {
@@ -31,9 +32,12 @@ export async function listen(app: Routes, { host, port }: ListenOptions): Promis
     await Promise.all([app.server, ...others].map(server => new Promise(resolve => server.close(resolve))));
   });
   if (doors === 1) return await app.listen({ host, port, backlog });
-  if (port !== 0) await requireFree(host, port);
   const shared = { host, port, backlog, reusePort: true };
-  const url = await app.listen(shared);
+  await app.ready();
+  const url = await oneAtATime(port, async () => {
+    if (port !== 0) await requireFree(host, port);
+    return await app.listen(shared);
+  });
   const { address, port: taken } = app.server.address() as AddressInfo;
   while (others.length < doors - 1) {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
@@ -51,4 +55,23 @@ async function requireFree(host: string, port: number): Promise<void> {
   await once(server, 'listening');
   server.close();
   await once(server, 'close');
+}
+
+/**
+ * Two that start at once would both find the address free, and then share it. So whoever looks and then listens has a name
+ * meanwhile that only one can have, in Linux's abstract name space, which ends with its socket and is as wide as that of the
+ * ports. It is had for milliseconds: who cannot get it in a quarter of a second goes on, lest anybody could prevent a
+ * start by it.
+ */
+async function oneAtATime<T>(port: number, work: () => Promise<T>): Promise<T> {
+  const lock = createServer(socket => socket.destroy());
+  for (let tries = 0; tries < 25 && !lock.listening; tries++) {
+    lock.listen(`\0plinth starts on ${port}`);
+    await once(lock, 'listening').catch(() => delay(10));
+  }
+  try {
+    return await work();
+  } finally {
+    lock.close();
+  }
 }

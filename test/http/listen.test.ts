@@ -46,6 +46,27 @@ test('an address that another program listens on is refused, shared or not', asy
   }
 });
 
+const onLinux = { skip: process.platform !== 'linux' };
+
+test('who starts while another looks whether the same address is free, waits for it', onLinux, async t => {
+  const { port, name } = await startOfAnother(t);
+  const app = build(t);
+  await app.ready();
+  const refused = assert.rejects(listen(app, { host, port }), { code: 'EADDRINUSE' });
+  // Fewer than it tries, and more than it would take to listen.
+  for (let turns = 0; turns < 15; turns++) await new Promise(setImmediate);
+  const other = createTcpServer().listen({ host, port, reusePort: true });
+  t.after(() => other.close());
+  await once(other, 'listening');
+  name.close();
+  await refused;
+});
+
+test('nobody prevents a start by seeming to start', onLinux, async t => {
+  const { port } = await startOfAnother(t);
+  await listen(build(t), { host, port });
+});
+
 test('closing waits for the requests of all connections, whichever socket they came by, and takes no more', async t => {
   const { app, port, held } = await start(t);
   const clients = await connected(t, port);
@@ -75,6 +96,19 @@ test('the limit of connections is one of all that come by any socket', async t =
   await Promise.all((await connected(t, port)).slice(0, many - 20).map(client => once(client, 'close')));
   assert.equal(open, 20);
 });
+
+/** At an address that is free, and the name that says so for as long as it is not closed. */
+async function startOfAnother(t: TestContext) {
+  const free = createTcpServer().listen({ host, port: 0 });
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  const name = createTcpServer().listen(`\0plinth starts on ${port}`);
+  t.after(() => name.close());
+  await once(name, 'listening');
+  free.close();
+  await once(free, 'close');
+  return { port, name };
+}
 
 function build(t: TestContext, connections = many) {
   const limits = { ...limitsOf(readConfig({})), connections };
