@@ -127,7 +127,8 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
 
 /** Errors of what the features stand on, as the outside sees them. */
 function translate(error: unknown): Problem | undefined {
-  if (error instanceof Overloaded) return unavailable('overloaded', error.retryAfter, error);
+  // No cause that would be logged: whoever floods the service would fill the log with warnings.
+  if (error instanceof Overloaded) return unavailable('overloaded', error.retryAfter);
   if (error instanceof DatabaseUnavailable) return unavailable('unavailable', error.retryAfter, error);
   if (error instanceof EngineClosed || error instanceof EngineFailed)
     return unavailable('overloaded', 1, error);
