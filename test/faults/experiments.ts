@@ -4,6 +4,7 @@ import { damage } from './damage.ts';
 import { databaseCrash } from './database-crash.ts';
 import { diskFull } from './disk-full.ts';
 import type { Experiment } from './experiment.ts';
+import { failover } from './failover.ts';
 import { kill } from './kill.ts';
 import { lostAnswers } from './lost-answers.ts';
 import { nodes } from './nodes.ts';
@@ -21,4 +22,5 @@ export const experiments: readonly Experiment[] = [
   unreliable,
   nodes,
   databaseCrash,
+  failover,
 ];

@@ -18,6 +18,12 @@ export interface Shared {
   readonly constraints: Constraints;
 }
 
+/**
+ * Times are read in this form; poolers that give a client many servers keep this setting, of all, for it. And a standby may
+ * be behind: to look a session up there would let one live that is over.
+ */
+const greeting = `select set_config('datestyle', 'iso', false), current_setting('in_hot_standby', true) as standby`;
+
 /** One connection. It is usable until it fails or is destroyed, and then never again. */
 export class PostgresConnection {
   readonly #client: Client;
@@ -33,8 +39,8 @@ export class PostgresConnection {
     const connection = new PostgresConnection(address, shared);
     try {
       await connection.#client.connect();
-      // Times are read in this form. Poolers that give a client many servers keep this setting, of all, for it.
-      await connection.#client.query('set datestyle = iso');
+      const { rows } = await connection.#client.query<{ standby: string | null }>(greeting);
+      if (rows[0]?.standby === 'on') throw new Error('it is a standby, which takes no writes');
       return connection;
     } catch (error) {
       connection.destroy();

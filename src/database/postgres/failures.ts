@@ -17,7 +17,6 @@ const away = [
   '53',
   '57P',
   '58',
-  readOnly,
   serializationFailure,
   deadlockDetected,
   lockNotAvailable,
@@ -33,7 +32,7 @@ export function translated(error: unknown, constraints: Constraints): unknown {
   if (!(error instanceof DatabaseError) || code === undefined) return error;
   const columns = code === uniqueViolation ? constraints.get(error.constraint ?? '') : undefined;
   if (columns !== undefined) return new UniqueViolation(columns, { cause: error });
-  const unavailable = away.some(start => code.startsWith(start)) || isStale(error);
+  const unavailable = away.some(start => code.startsWith(start)) || isStale(error) || isDemoted(error);
   return unavailable ? new DatabaseUnavailable(error.message, { cause: error }) : error;
 }
 
@@ -62,7 +61,13 @@ export function isUnprepared(error: unknown): boolean {
 
 /** The server is one that another has taken the place of: the next connection may find the other. */
 export function isDemoted(error: unknown): boolean {
-  return sqlState(error) === readOnly;
+  if (sqlState(error) === readOnly) return true;
+  // What a standby says where a transaction that is to write begins.
+  return (
+    error instanceof DatabaseError &&
+    error.code === featureNotSupported &&
+    error.routine === 'call_bool_check_hook'
+  );
 }
 
 /** What to throw where work with a database failed: the same, but saying which one, `what`. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { experiments } from '../../faults/experiments.ts';
 
 /** `power` needs strace, and `power-loss.test.ts` is what the suite has of it; the others are about PostgreSQL. */
-const elsewhere = ['power', 'nodes', 'database-crash'];
+const elsewhere = ['power', 'nodes', 'database-crash', 'failover'];
 
 for (const { name, shows, unable, run, control } of experiments.filter(
   ({ name }) => !elsewhere.includes(name),

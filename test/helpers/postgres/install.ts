@@ -52,7 +52,7 @@ function install(folder: string): Omit<Installed, 'remove'> {
   writeFileSync(passwordFile, password);
   const data = join(folder, 'data');
   mkdirSync(data, { mode: 0o700 });
-  if (isRoot) give(folder, as);
+  give(folder, as);
   const options = ['--no-sync', '--no-instructions', '--encoding=UTF8', '--locale=C', '--auth=scram-sha-256'];
   execFileSync(
     join(programs, 'bin', 'initdb'),
@@ -80,7 +80,9 @@ function nobody(option: '-u' | '-g'): number {
   return Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }));
 }
 
-function give(folder: string, { uid = 0, gid = 0 }: Identity): void {
+/** To whom the processes belong, where that is not who asks. */
+export function give(folder: string, { uid, gid }: Identity): void {
+  if (uid === undefined || gid === undefined) return;
   chownSync(folder, uid, gid);
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
     if (!entry.isSymbolicLink()) chownSync(join(entry.parentPath, entry.name), uid, gid);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Scope } from '../scope.ts';
 
 export interface Way {
   /** The URL that was given, by way of the proxy. */
@@ -14,6 +14,8 @@ export interface Way {
   blackHole(): void;
   /** Lets new connections through again. Those that were made in the black hole stay in it. */
   heal(): void;
+  /** Where new connections lead from now on. */
+  lead(to: string): void;
   /** Ends all connections at once. */
   cut(): void;
   /** Ends the connection on which the server's answer to a text has to come through next, in its stead. */
@@ -23,8 +25,8 @@ export interface Way {
 }
 
 /** Stands between the service and its database, and can make it a bad way. Ends with the test. */
-export async function startProxy(t: TestContext, to: string): Promise<Way> {
-  const target = new URL(to);
+export async function startProxy(t: Scope, to: string): Promise<Way> {
+  let target = new URL(to);
   const sockets = new Set<Socket>();
   let wait = 0;
   let open = true;
@@ -88,6 +90,9 @@ export async function startProxy(t: TestContext, to: string): Promise<Way> {
     },
     heal: () => {
       open = true;
+    },
+    lead: to => {
+      target = new URL(to);
     },
     cut,
     cutAnswerTo: text => {

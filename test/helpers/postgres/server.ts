@@ -21,19 +21,19 @@ const settings = [
 ];
 
 export class Server {
-  readonly #installed: Installed;
+  readonly installed: Installed;
   readonly #settings: readonly string[];
   #port = 0;
   #running: ChildProcess | undefined;
 
   constructor(installed: Installed, more: readonly string[]) {
-    this.#installed = installed;
+    this.installed = installed;
     this.#settings = [...settings, ...more];
   }
 
   /** Of the database "postgres", as the superuser. */
   get url(): string {
-    return `postgres://${superuser}:${this.#installed.password}@127.0.0.1:${this.#port}/postgres`;
+    return `postgres://${superuser}:${this.installed.password}@127.0.0.1:${this.#port}/postgres`;
   }
 
   /** On the port that it had before, if any. Rejects with what the server said. */
@@ -63,7 +63,7 @@ export class Server {
   }
 
   async #start(port: number): Promise<void> {
-    const { postgres, data, folder, as } = this.#installed;
+    const { postgres, data, folder, as } = this.installed;
     const sockets = process.platform === 'win32' ? '' : folder;
     const all = [...this.#settings, `port=${port}`, `unix_socket_directories=${sockets}`];
     const running = spawn(postgres, ['-D', data, ...all.flatMap(setting => ['-c', setting])], {
@@ -79,7 +79,7 @@ export class Server {
     running.once('error', ready.reject).once('close', () => ready.reject(new Error(said)));
     running.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-10_000);
-      if (said.includes('ready to accept connections')) ready.resolve();
+      if (/ready to accept (read-only )?connections/.test(said)) ready.resolve();
     });
     await ready.promise;
   }

@@ -12,6 +12,10 @@ export interface PostgresServer {
   stop(): Promise<void>;
   /** As if it had crashed: what was committed is found again by the next start. */
   crash(): Promise<void>;
+  /** The URL of a server that follows this one from now on, with all its settings. `from`: this one, or a way to it. */
+  standby(from: string): Promise<string>;
+  /** Stops the server if it runs, and makes a primary of its standby, which is what all of these are about from now on. */
+  promote(): Promise<void>;
   /** Leaves nothing behind. The end of this process, however it comes, does the same. */
   end(): Promise<void>;
 }
@@ -37,15 +41,18 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     if (done) throw new Error('the PostgreSQL server for tests could not be started, or has ended');
     return value;
   };
-  const ask = async (request: string): Promise<void> => {
+  const ask = async (request: string): Promise<string> => {
     keeper.stdin.write(`${request}\n`);
-    await answer();
+    return await answer();
   };
+  const command = (request: string) => async () => void (await ask(request));
   return {
     url: await answer(),
-    start: () => ask('start'),
-    stop: () => ask('stop'),
-    crash: () => ask('crash'),
+    start: command('start'),
+    stop: command('stop'),
+    crash: command('crash'),
+    standby: from => ask(`standby ${from}`),
+    promote: command('promote'),
     end: async () => {
       keepAlive(true);
       keeper.stdin.end();
