@@ -1,41 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Answer, Client } from '../helpers/client.ts';
-
-interface State {
-  readonly name: string | null;
-  /** Undefined before the registration. */
-  readonly password: string | undefined;
-  /** The access tokens of the sessions that live. */
-  readonly sessions: readonly string[];
-}
-
-/** What was so after a write. */
-interface Page extends State {
-  /** When it was asked for and when it was acknowledged, on the clock of `performance`; never: infinite. */
-  readonly asked: number;
-  readonly answered: number;
-}
+import { type Kept, nothingKept, type Page, type State, whatIsKept } from './pages.ts';
 
 interface Write {
   readonly request: readonly [method: string, path: string, json?: unknown, token?: string];
   readonly status: number;
   readonly change: Partial<State>;
-}
-
-export interface Kept {
-  readonly finding: string | undefined;
-  /** Acknowledged writes that are gone. */
-  readonly lost: number;
-  /** When the last write that is there was asked for, and the first that is gone was acknowledged. */
-  readonly lastAsked: number;
-  readonly firstLost: number;
-}
-
-/** Whether no write is there that was asked for after one was acknowledged that is gone. */
-export function isPrefix(kept: readonly Kept[]): boolean {
-  return (
-    Math.max(...kept.map(({ lastAsked }) => lastAsked)) <= Math.min(...kept.map(({ firstLost }) => firstLost))
-  );
 }
 
 /**
@@ -80,25 +50,11 @@ export class Diary {
     }
   }
 
-  /** Compares what there is with each page. */
+  /** Which page tells what there is. */
   async compare(client: Client): Promise<Kept> {
-    const is = JSON.stringify(await this.#look(client));
-    const at = this.#pages.findIndex(
-      ({ name, password, sessions }) => JSON.stringify({ name, password, sessions }) === is,
-    );
-    if (at < 0)
-      return {
-        finding: `${this.#email}: it was never so: ${is}`,
-        lost: 0,
-        lastAsked: 0,
-        firstLost: Infinity,
-      };
-    return {
-      finding: undefined,
-      lost: Math.max(0, this.length - at),
-      lastAsked: this.#pages[at]?.asked ?? 0,
-      firstLost: this.#pages[at + 1]?.answered ?? Infinity,
-    };
+    const state = await this.#look(client);
+    const kept = whatIsKept(this.#pages, state);
+    return kept ?? { ...nothingKept, finding: `${this.#email}: it was never so: ${JSON.stringify(state)}` };
   }
 
   /** Each leads to a state that never was before. */

@@ -12,16 +12,7 @@ const statementExists = '42P05';
 const lockNotAvailable = '55P03';
 const cancelled = '57014';
 /** Connections, resources, operators, the system below; each with all that begin with it. */
-const away = [
-  '08',
-  '53',
-  '57P',
-  '58',
-  serializationFailure,
-  deadlockDetected,
-  lockNotAvailable,
-  cancelled,
-];
+const away = ['08', '53', '57P', '58', serializationFailure, deadlockDetected, lockNotAvailable, cancelled];
 
 /** The columns of each unique constraint, by its name. */
 export type Constraints = ReadonlyMap<string, string>;

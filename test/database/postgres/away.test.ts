@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
-import pg from 'pg';
+import pg, { DatabaseError } from 'pg';
 import type { DatabaseOptions } from '../../../src/database/engine.ts';
+import { isDemoted, translated } from '../../../src/database/postgres/failures.ts';
 import { DatabaseUnavailable, openDatabase } from '../../../src/database.ts';
 import { startApp } from '../../helpers/app.ts';
 import { logIn } from '../../helpers/nodes.ts';
@@ -140,7 +141,7 @@ test('a statement that hangs in the server is left alone by it, and its connecti
   }
 });
 
-test('a server that takes no writes, as after a failover, is still read, and a write is a 503 that comes to an end', async t => {
+test('a server that takes no writes is still read, and a write is a 503 that comes to an end', async t => {
   const { app, direct, proxy } = await startBehindProxy(t);
   const person = await app.person();
   const administrator = new pg.Client(direct);
@@ -160,6 +161,37 @@ test('a server that takes no writes, as after a failover, is still read, and a w
     const written = await rename();
     assert.deepEqual([written.status, written.body.code], [status, code]);
   }
+});
+
+test('of a standby nothing is read: a connection to it is not used, and a request is a 503', async t => {
+  const { app, direct, proxy } = await startBehindProxy(t);
+  const person = await app.person();
+  const administrator = new pg.Client(direct);
+  await administrator.connect();
+  t.after(() => administrator.end());
+  const name = administrator.escapeIdentifier(new URL(direct).pathname.slice(1));
+  // It says of itself what a standby does.
+  await administrator.query(`alter database ${name} set search_path = public, pg_catalog`);
+  await administrator.query(
+    "create function public.current_setting(text, boolean) returns text return case $1 when 'in_hot_standby' then 'on' end",
+  );
+  proxy.cut();
+  while (proxy.connections() > 0) await delay(1);
+  await delay(10);
+  const read = await app.get('/me', person);
+  assert.deepEqual([read.status, read.body.code], [503, 'unavailable']);
+  assert.equal((await app.get('/health/ready')).status, 503);
+  await assert.rejects(openDatabase(direct), /it is a standby/);
+  await administrator.query('drop function public.current_setting');
+  assert.equal((await app.get('/me', person)).status, 200);
+});
+
+test('a standby that is told to begin a transaction is known by its answer', () => {
+  const message = 'cannot set transaction read-write mode during recovery';
+  const says = new DatabaseError(message, 0, 'error');
+  const answer = Object.assign(says, { code: '0A000', routine: 'call_bool_check_hook' });
+  assert.ok(isDemoted(answer));
+  assert.ok(translated(answer, new Map()) instanceof DatabaseUnavailable);
 });
 
 test('a mistake in the SQL is no 503', async t => {

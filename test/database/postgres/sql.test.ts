@@ -10,13 +10,13 @@ import { emptyDatabase } from '../../helpers/postgres/databases.ts';
 /** Every word of SQL that the service may send: what docs/scaling.md says of engines that speak PostgreSQL's protocol. */
 const allowed = new Set(
   `
-  begin isolation level read committed write commit rollback set datestyle iso
+  begin isolation level read committed write commit rollback set set_config standby
   create table index on add alter column primary key unique references cascade not null
   text uuid bigint timestamptz jsonb
   select from where and or in is inner join cross lateral as order by desc group limit offset case when then else end
   exists cast array unnest with ordinality for no key update skip locked
   insert into values returning conflict do update delete
-  current_schema to_regnamespace quote_ident string_agg format count coalesce current_setting true
+  current_schema to_regnamespace quote_ident string_agg format count coalesce current_setting true false
   `.match(/\w+/g),
 );
 /** Where the catalogue is asked: its tables and columns, and how the queries call them. */
