@@ -12,6 +12,11 @@ export type Replication = 'synchronous' | 'late' | 'deaf';
 
 /** Milliseconds. */
 const late = 150;
+const settings = [
+  ...['wal_level=replica', 'max_wal_senders=5', 'wal_keep_size=1GB'],
+  // A standby asks again soon.
+  'wal_retrieve_retry_interval=50ms',
+];
 
 /** A PostgreSQL primary, a standby that follows it, and an address that leads to one of them. */
 export class Cluster {
@@ -31,7 +36,7 @@ export class Cluster {
   }
 
   static async start(scope: Scope): Promise<Cluster> {
-    const server = await startPostgres(['wal_level=replica', 'max_wal_senders=5', 'wal_keep_size=1GB']);
+    const server = await startPostgres(settings);
     scope.after(() => server.end());
     return new Cluster(scope, server, await startProxy(scope, server.url));
   }
@@ -42,7 +47,7 @@ export class Cluster {
     this.#line = line;
     this.standby = await this.#server.standby(line.url);
     if (replication === 'late') line.slow(late);
-    if (replication === 'deaf') line.blackHole();
+    if (replication === 'deaf') this.part();
     if (replication !== 'synchronous') return;
     await this.ask("alter system set synchronous_standby_names = '*'");
     await this.ask('select pg_reload_conf()');
@@ -53,6 +58,16 @@ export class Cluster {
   /** The address leads to the standby, while the primary is alive; or back. */
   lead(to: 'primary' | 'standby'): void {
     this.address.lead(this[to]);
+  }
+
+  /** The standby hears of nothing, until they are reunited. */
+  part(): void {
+    this.#line?.blackHole();
+  }
+
+  reunite(): void {
+    this.#line?.heal();
+    this.#line?.cut();
   }
 
   /** `silent`: as if its machine were gone, so that whoever talks with it hears nothing more. */

@@ -70,7 +70,8 @@ export class Diary {
     }
     if (token === undefined || chance < 0.15)
       return { request: ['POST', '/login', { email, password }], status: 200, change: {} };
-    if (chance < 0.25)
+    // Not of the only one: so it was before the first login.
+    if (chance < 0.25 && others.length > 0)
       return { request: ['POST', '/logout', undefined, token], status: 204, change: { sessions: others } };
     // Not too often: each wrong one that is tried afterwards counts as a guess.
     if (chance < 0.35 && this.#passwords.length < 4) {

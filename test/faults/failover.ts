@@ -57,7 +57,7 @@ async function start(scope: Scope, plan: Plan): Promise<Trial> {
   };
 }
 
-/** People write all the time: while the address leads to the standby, at the crash, and afterwards. */
+/** People write all the time: while the address leads to the standby, while that is gone, at the crash, and afterwards. */
 async function loseNothing(trial: Trial, replication: Replication): Promise<void> {
   const { people, random, takeovers, plan, figures } = trial;
   const { client } = takeovers;
@@ -87,6 +87,7 @@ async function loseNothing(trial: Trial, replication: Replication): Promise<void
 
   await pause(200 + random() * (plan.scale === 'full' ? 1500 : 100));
   await takeovers.meetStandby(acknowledged);
+  if (replication === 'synchronous') await takeovers.missStandby(acknowledged);
   await pause(200 + random() * (plan.scale === 'full' ? 1500 : 100));
   await takeovers.crash(random() < 0.5);
   await takeovers.takeOver(acknowledged);

@@ -50,13 +50,17 @@ export class Takeovers {
   async meetStandby(acknowledged: () => number): Promise<void> {
     this.cluster.lead('standby');
     this.cluster.address.cut();
-    // What was under way is answered.
-    await pause(100);
-    const before = acknowledged();
-    await pause(300);
-    if (acknowledged() > before) this.#findings.push('a server that takes no writes acknowledged some');
+    await this.#expectNone(acknowledged, 'a standby');
     await this.#expectAway('with a standby alone');
     this.cluster.lead('primary');
+    await this.#recover(acknowledged);
+  }
+
+  /** The primary cannot hear its synchronous standby for a moment. */
+  async missStandby(acknowledged: () => number): Promise<void> {
+    this.cluster.part();
+    await this.#expectNone(acknowledged, 'a primary without its standby');
+    this.cluster.reunite();
     await this.#recover(acknowledged);
   }
 
@@ -75,6 +79,14 @@ export class Takeovers {
     await this.cluster.takeOver();
     this.#promotion = Math.max(this.#promotion, performance.now() - begun);
     await this.#recover(acknowledged);
+  }
+
+  async #expectNone(acknowledged: () => number, server: string): Promise<void> {
+    // What was under way is answered.
+    await pause(100);
+    const before = acknowledged();
+    await pause(300);
+    if (acknowledged() > before) this.#findings.push(`${server} acknowledged a write`);
   }
 
   async #expectAway(when: string): Promise<void> {
