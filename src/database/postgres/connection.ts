@@ -11,7 +11,7 @@ import { getTypeParser, toSql } from './values.ts';
 
 /** What all connections to one database have in common. */
 export interface Shared {
-  /** Milliseconds that it may take to connect; 2000 where it is not given. */
+  /** Milliseconds that it may take to connect, with the first question answered; 1500 where it is not given. */
   readonly connectLimit?: number;
   readonly limits?: ServerLimits;
   readonly names: StatementNames;
@@ -37,15 +37,20 @@ export class PostgresConnection {
   /** Rejects with `DatabaseUnavailable`, or `DatabaseRefused` for certificates that cannot be read. */
   static async open(address: Address, shared: Shared): Promise<PostgresConnection> {
     const connection = new PostgresConnection(address, shared);
+    const late = () => connection.destroy(new Error('it did not answer in time'));
+    const timer = setTimeout(late, shared.connectLimit ?? 1500);
     try {
       await connection.#client.connect();
       const { rows } = await connection.#client.query<{ standby: string | null }>(greeting);
       if (rows[0]?.standby === 'on') throw new Error('it is a standby, which takes no writes');
       return connection;
     } catch (error) {
-      connection.destroy();
-      const message = error instanceof Error ? error.message : String(error);
-      throw new DatabaseUnavailable(`no connection to the database: ${message}`, { cause: error });
+      connection.destroy(error);
+      const cause = connection.#failure;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new DatabaseUnavailable(`no connection to the database: ${message}`, { cause });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -114,11 +119,7 @@ export class PostgresConnection {
   }
 }
 
-function clientConfig(
-  address: Address,
-  socket: Socket,
-  { connectLimit = 2000, limits }: Shared,
-): ClientConfig {
+function clientConfig(address: Address, socket: Socket, { limits }: Shared): ClientConfig {
   const { host, port, user, password = '', database } = address;
   return {
     host,
@@ -131,7 +132,6 @@ function clientConfig(
     stream: () => socket,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    connectionTimeoutMillis: connectLimit,
     application_name: 'plinth',
     types: { getTypeParser },
     ...(limits && {

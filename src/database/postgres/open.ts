@@ -12,9 +12,10 @@ import { StatementNames } from './statement-names.ts';
 
 /**
  * A statement or a transaction that takes longer is given up, with its connection; a request may take several, and has so
- * long for all of them.
+ * long for all of them. A connection that was begun when its server went silent has to make room within two seconds of the
+ * return of another.
  */
-const usualPatience: Patience = { statement: 1200, transaction: 1700, connection: 2000, request: 3000 };
+const usualPatience: Patience = { statement: 1200, transaction: 1700, connection: 1500, request: 3000 };
 
 /**
  * Whoever waits for a lock is told by the server, before the connection counts as one that hangs; after the server's own

@@ -10,9 +10,11 @@ export interface Way {
   readonly connections: () => number;
   /** Milliseconds by which everything comes later, from now on. */
   slow(milliseconds: number): void;
+  /** From now on a byte comes through in so many milliseconds, in each direction of each connection. */
+  drip(milliseconds: number): void;
   /** From now on nothing comes through in either direction, and nothing is closed; new connections are taken. */
   blackHole(): void;
-  /** Lets new connections through again. Those that were made in the black hole stay in it. */
+  /** Lets everything through again, but for the connections that were made in a black hole: they stay in it. */
   heal(): void;
   /** Where new connections lead from now on. */
   lead(to: string): void;
@@ -20,6 +22,8 @@ export interface Way {
   cut(): void;
   /** Ends the connection on which the server's answer to a text has to come through next, in its stead. */
   cutAnswerTo(text: string): void;
+  /** From now on nothing comes through on the connection on which a text has come next, as in a black hole. */
+  loseAt(text: string): void;
   /** Refuses connections, and ends those that are there. */
   close(): Promise<void>;
 }
@@ -29,8 +33,10 @@ export async function startProxy(t: Scope, to: string): Promise<Way> {
   let target = new URL(to);
   const sockets = new Set<Socket>();
   let wait = 0;
+  let pace = 0;
   let open = true;
   let cutAt: string | undefined;
+  let lostAt: string | undefined;
 
   const server = createServer(client => {
     const upstream = connect(Number(target.port), target.hostname);
@@ -40,7 +46,11 @@ export async function startProxy(t: Scope, to: string): Promise<Way> {
       [upstream, client],
     ] as const) {
       sockets.add(from);
-      from.on('data', (chunk: Buffer) => void pass(chunk, from, other));
+      let dripping = Promise.resolve();
+      from.on('data', (chunk: Buffer) => {
+        if (pace > 0) dripping = dripping.then(() => drip(chunk, other));
+        else void pass(chunk, from, other);
+      });
       from.on('error', () => undefined);
       from.on('close', () => {
         sockets.delete(from);
@@ -57,11 +67,22 @@ export async function startProxy(t: Scope, to: string): Promise<Way> {
         upstream.destroy();
         return;
       }
+      if (lostAt !== undefined && chunk.includes(lostAt)) {
+        lostAt = undefined;
+        way.lost = true;
+      }
       if (wait > 0) await delay(wait);
       way.lost ||= !open;
       if (!way.lost) other.write(chunk);
     }
   });
+  async function drip(chunk: Buffer, to: Socket): Promise<void> {
+    for (let at = 0; at < chunk.length && !to.destroyed; at++) {
+      await delay(pace);
+      to.write(chunk.subarray(at, at + 1));
+    }
+  }
+
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -85,11 +106,15 @@ export async function startProxy(t: Scope, to: string): Promise<Way> {
     slow: milliseconds => {
       wait = milliseconds;
     },
+    drip: milliseconds => {
+      pace = milliseconds;
+    },
     blackHole: () => {
       open = false;
     },
     heal: () => {
       open = true;
+      pace = 0;
     },
     lead: to => {
       target = new URL(to);
@@ -97,6 +122,9 @@ export async function startProxy(t: Scope, to: string): Promise<Way> {
     cut,
     cutAnswerTo: text => {
       cutAt = text;
+    },
+    loseAt: text => {
+      lostAt = text;
     },
     close,
   };
