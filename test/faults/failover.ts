@@ -81,7 +81,9 @@ async function loseNothing(trial: Trial, replication: Replication): Promise<void
   };
   let running = true;
   const busy = people.map(async person => {
-    while (running) if (!(await isAnswered(person.act(client)))) await settle(person);
+    // Who has found something would find it again and again.
+    while (running && person.findings.length === 0)
+      if (!(await isAnswered(person.act(client)))) await settle(person);
   });
   const acknowledged = () => acknowledgedBy(people);
 
