@@ -75,6 +75,12 @@ function answer(description: string, type: string, schema: TSchema) {
   };
 }
 
+/**
+ * Bytes. The system may take an answer for a client that reads nothing of it, and the connection looks idle then. After a
+ * large one it is closed, so that megabytes of the system's are not kept for as long as an idle connection is.
+ */
+const large = 65_536;
+
 /** Answers with bytes that are made at the first request and kept. Browsers keep them too, and ask before each use. */
 function cached(type: string, make: () => string | Buffer) {
   let kept: { readonly bytes: Buffer; readonly etag: string } | undefined;
@@ -82,6 +88,7 @@ function cached(type: string, make: () => string | Buffer) {
     kept ??= withTag(Buffer.from(make()));
     void reply.headers({ 'cache-control': 'no-cache', etag: kept.etag });
     if (request.headers['if-none-match']?.includes(kept.etag)) return reply.code(304).send();
+    if (kept.bytes.length > large) void reply.header('connection', 'close');
     return reply.type(`${type}; charset=utf-8`).send(kept.bytes);
   };
 }

@@ -71,9 +71,9 @@ export function bufferedOutput(fd: number, shared = false): LogOutput {
   return {
     stream: {
       write(line) {
-        const room = isWarning(line) ? mostWaiting : mostWaiting / 2;
-        if (lines.length + line.length > room) lost++;
-        else lines += line;
+        const length = lines.length + line.length;
+        if (length <= mostWaiting / 2 || (length <= mostWaiting && isWarning(line))) lines += line;
+        else lost++;
         if (lines.length >= blockLength) begin();
         else timer ??= setTimeout(begin, interval).unref();
       },
