@@ -20,7 +20,7 @@ export interface Limits {
   readonly headersTimeout: number;
   /** The same, until the whole request is there. */
   readonly requestTimeout: number;
-  /** Of an answer of which the client takes nothing. A second one passes where the first began half-way. */
+  /** From the first look at which the system had no room for some of an answer, until all of it has gone there. */
   readonly stallTimeout: number;
   /** After the last answer, until the client has closed the connection too. */
   readonly lingerTimeout: number;
@@ -34,7 +34,7 @@ export interface Limits {
 export const fixedLimits = {
   headersTimeout: 10_000,
   requestTimeout: 12_000,
-  stallTimeout: 5000,
+  stallTimeout: 12_000,
   lingerTimeout: 1500,
   checkEvery: 1000,
 } as const;

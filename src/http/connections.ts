@@ -7,11 +7,12 @@ type ConnectionLimits = Pick<Limits, 'connections' | 'stallTimeout' | 'checkEver
 
 /**
  * Bounds what clients can hold by doing nothing. Over the number of connections a new one is closed, and those that
- * are idle go too, so that the next finds a place. A connection whose client does not take its answer is cut.
+ * are idle go too, so that the next finds a place. A connection whose client does not take its answer is cut, however
+ * steadily it takes a little of it.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits, record: RecordEvent): void {
   let dropped = 0;
-  const sockets = new Set<Socket>();
+  const sockets = new Map<Socket, Unread>();
   // Not `maxConnections`: that counts only what the server has taken itself; see listen.ts.
   server.on('connection', socket => {
     if (sockets.size >= limits.connections) {
@@ -19,11 +20,17 @@ export function limitConnections(server: Server, limits: ConnectionLimits, recor
       socket.destroy();
       return;
     }
-    sockets.add(socket);
+    sockets.set(socket, { since: 0, sent: -1 });
     socket.once('close', () => sockets.delete(socket));
   });
   const look = (): void => {
-    for (const socket of sockets) watchUnread(socket, limits.stallTimeout);
+    const now = performance.now();
+    for (const [socket, unread] of sockets) {
+      if (socket.writableLength === 0 || socket.bytesWritten !== unread.sent) {
+        unread.since = now;
+        unread.sent = socket.bytesWritten;
+      } else if (now - unread.since > limits.stallTimeout) socket.destroy();
+    }
     if (dropped === 0) return;
     record('connections_dropped', { dropped, connections: limits.connections });
     dropped = 0;
@@ -36,10 +43,10 @@ export function limitConnections(server: Server, limits: ConnectionLimits, recor
   server.on('close', () => clearInterval(timer));
 }
 
-/**
- * Starts the socket's own timer, which knows whether the system takes bytes, once some are left over. Node replaces it
- * by that of keep-alive as soon as the answer is out, and ends the connection when it expires.
- */
-function watchUnread(socket: Socket, timeout: number): void {
-  if (socket.writableLength > 0 && socket.timeout !== timeout) socket.setTimeout(timeout);
+/** What the system had no room for when it was looked at last. */
+interface Unread {
+  /** When it was first seen, in milliseconds on a clock that never jumps. */
+  since: number;
+  /** Bytes that had been sent, with these: with more of them, an answer has gone out and the next has begun. */
+  sent: number;
 }
