@@ -8,6 +8,7 @@ import type { Limiter } from '../../src/limits/limiter.ts';
 import { createTurns } from '../../src/limits/turns.ts';
 import { startApp, type TestApp } from '../helpers/app.ts';
 import type { Answer, Person } from '../helpers/client.ts';
+import { newDatabase } from '../helpers/database.ts';
 import { type GatedEngine, gatedEngine } from '../helpers/gated-engine.ts';
 import { tally } from './support.ts';
 
@@ -41,7 +42,7 @@ test('who has waited for too long is told that there is too much to do, and who 
 });
 
 test('a limit that was looked at too soon is looked at again, if it was of the same account', async t => {
-  const database = await openDatabase('sqlite::memory:');
+  const database = await openDatabase(await newDatabase(t));
   t.after(() => database.close());
   let looks = 0;
   // Has room for one at a time, of each account, and is slow to say what it has seen.
