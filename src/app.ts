@@ -58,6 +58,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   knowSources(app, sourceOf);
   logRequests(app, log);
   recordEvents(app, record);
+  app.server.once('close', record.tellMore);
   app.setValidatorCompiler(validatorCompiler);
   setHeaders(app);
   boundRequests(app, bodyLimit);
@@ -127,8 +128,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
 
 /** Errors of what the features stand on, as the outside sees them. */
 function translate(error: unknown): Problem | undefined {
-  // No cause that would be logged: whoever floods the service would fill the log with warnings.
-  if (error instanceof Overloaded) return unavailable('overloaded', error.retryAfter);
+  if (error instanceof Overloaded) return unavailable('overloaded', error.retryAfter, error);
   if (error instanceof DatabaseUnavailable) return unavailable('unavailable', error.retryAfter, error);
   if (error instanceof EngineClosed || error instanceof EngineFailed)
     return unavailable('overloaded', 1, error);

@@ -12,6 +12,7 @@ export const events = {
   service_stopped: ['info', 'the service has stopped'],
   service_crashed: ['fatal', 'an error that nobody caught ends the process'],
   log_lines_lost: ['warn', 'lines of the log were lost'],
+  more_events: ['warn', 'an event came so often that so many more have no line of their own'],
   worker_ended: ['error', 'a process that serves ended while it should not have'],
   signing_keys_changed: ['info', 'these are the signing keys now'],
   signing_keys_unreadable: ['error', 'the signing keys cannot be read again; those in memory go on'],
@@ -40,7 +41,6 @@ export const events = {
   new_password_throttled: ['warn', 'a registration or a new password was refused: there were too many'],
   refresh_token_reuse: ['warn', 'a refresh token that had its time was used: the session was ended'],
   request_not_http: ['info', 'what came over a connection was not taken for a request'],
-  more_not_http: ['info', 'so many more were not taken for a request'],
   connections_dropped: ['warn', 'too many connections: idle ones are closed'],
   shedding_started: ['warn', 'the process is behind: requests are refused, the least important first'],
   shedding_ended: ['warn', 'no more requests are refused'],
@@ -53,9 +53,43 @@ export type EventName = keyof typeof events;
 /** Writes one line. `fields`: plain values; an error as `err`. */
 export type RecordEvent = (event: EventName, fields?: Readonly<Record<string, unknown>>) => void;
 
-export function recordIn(log: Pick<Log, Level>): RecordEvent {
-  return (event, fields) => {
+export interface Recorder extends RecordEvent {
+  /** Writes what was counted in this second at once. For the end. */
+  readonly tellMore: () => void;
+}
+
+/** What anybody can bring about as often as they like, with no more than requests. */
+const atWill: ReadonlySet<EventName> = new Set([
+  'login_throttled',
+  'password_check_throttled',
+  'new_password_throttled',
+  'request_not_http',
+  'request_not_served',
+]);
+
+/** Lines in a second for each of these; the others are counted, and told of in one line when it is over. */
+const mostTold = 20;
+
+/** Each has a count of its own, so that a flood of one cannot hide another. */
+export function recordIn(log: Pick<Log, Level>): Recorder {
+  const seen = new Map<EventName, number>();
+  const write: RecordEvent = (event, fields) => {
     const [level, message] = events[event];
     log[level]({ event, ...fields }, message);
   };
+  const tellMore = (): void => {
+    for (const [of, count] of seen)
+      if (count > mostTold) write('more_events', { of, count: count - mostTold });
+    seen.clear();
+  };
+  const record: RecordEvent = (event, fields) => {
+    if (atWill.has(event)) {
+      if (seen.size === 0) setTimeout(tellMore, 1000).unref();
+      const count = (seen.get(event) ?? 0) + 1;
+      seen.set(event, count);
+      if (count > mostTold) return;
+    }
+    write(event, fields);
+  };
+  return Object.assign(record, { tellMore });
 }

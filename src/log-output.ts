@@ -15,7 +15,8 @@ export interface LogOutput {
  *
  * A full disk or a reader that pauses stops nothing: lines are kept up to a limit, then lost, and when writing works
  * again a line says how many. Half of the room is for warnings and errors alone: who floods the service with requests
- * cannot hide by their lines what it says of them.
+ * cannot hide by their lines what it says of them. `events.ts` bounds the warnings that they can bring about at will, so
+ * that it takes more than ten seconds without a reader until these have filled it.
  *
  * `shared`: other processes write to it too. What is written at once is whole lines then, and no more of them than a pipe
  * takes as a whole.

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import test, { type TestContext } from 'node:test';
-import { EngineFailed, Overloaded } from '../src/bcrypt/engine.ts';
+import { Overloaded } from '../src/bcrypt/engine.ts';
 import { type Database, DatabaseUnavailable } from '../src/database.ts';
-import { type EventName, events } from '../src/events.ts';
-import { recordRefusals } from '../src/http/parser-errors.ts';
+import { type EventName, events, recordIn } from '../src/events.ts';
+import { createLog } from '../src/log.ts';
 import { onServer } from './database/postgres/on-server.ts';
 import { type Overrides, startApp, type TestApp } from './helpers/app.ts';
 import type { Person } from './helpers/client.ts';
@@ -95,11 +93,16 @@ const cases = {
     assert.equal((await app.post('/login', { email, password })).status, 500);
   },
   async request_not_served(app, { email, password }) {
-    // What any stranger can bring about is in the line of the request alone.
-    for (const error of [new Overloaded(1), new EngineFailed('its threads died')]) {
-      app.broken.engine = error;
-      assert.equal((await app.post('/login', { email, password })).status, 503);
-    }
+    app.broken.engine = new Overloaded(1);
+    assert.equal((await app.post('/login', { email, password })).status, 503);
+    // There may be many, so there is no more in it than this.
+    assert.deepEqual(app.logged.find(({ event }) => event === 'request_not_served')?.['err'], {
+      type: 'Overloaded',
+      name: 'Overloaded',
+      message: 'the hashing queue is full',
+      stack: '',
+      retryAfter: 1,
+    });
   },
   async password_hash_unusable(app, { id, email, password }) {
     await app.world.database.transaction(tx =>
@@ -147,9 +150,18 @@ const ofProcess = [
   'disk_failed',
   'database_not_durable',
   // Below.
-  'more_not_http',
+  'more_events',
   // test/database/postgres/workers.test.ts
   'worker_ended',
+];
+
+/** What callers can bring about at will. */
+const floods: readonly EventName[] = [
+  'login_throttled',
+  'password_check_throttled',
+  'new_password_throttled',
+  'request_not_http',
+  'request_not_served',
 ];
 
 for (const [name, by] of Object.entries<Cause>(cases)) {
@@ -174,29 +186,70 @@ test('every event is in a test', async () => {
   assert.deepEqual([...Object.keys(cases), ...ofProcess].sort(), Object.keys(events).sort());
 });
 
-test('of a flood of what is no request 20 lines a second are written, and one that counts the rest', t => {
+test('of what callers can bring about at will 20 lines a second are written, and one that counts the rest', t => {
+  const lines: Line[] = [];
+  const log = createLog('info', {
+    stream: { write: line => void lines.push(JSON.parse(line)) },
+    flush: () => undefined,
+  });
+  const before = process.getActiveResourcesInfo();
+  recordIn(log)('request_not_http');
+  assert.deepEqual(process.getActiveResourcesInfo(), before, 'its timer keeps no process alive');
+  lines.length = 0;
+
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const server = createServer();
-  const lines: unknown[] = [];
-  recordRefusals(server, (event, fields) => lines.push([event, fields?.['count']]));
-  const flood = (count: number): void => {
-    for (let n = 0; n < count; n++)
-      server.emit(
-        'clientError',
-        Object.assign(new Error(), { code: 'HPE_INVALID_METHOD' }),
-        new PassThrough(),
-      );
+  const record = recordIn(log);
+  const flood = (event: EventName, count: number): void => {
+    for (let n = 0; n < count; n++) record(event);
   };
-  const told = Array.from({ length: 20 }, () => ['request_not_http', undefined]);
-  flood(20);
+  const told = (): string[] =>
+    lines.splice(0).map(({ event, of, count }) => (of ? `${of}+${count}` : `${event}`));
+  const lineOf = (event: EventName): string[] => Array.from({ length: 20 }, () => event);
+
+  for (const [index, event] of floods.entries()) flood(event, 21 + index);
+  assert.deepEqual(told(), floods.flatMap(lineOf), 'each has a bound of its own');
+  t.mock.timers.tick(999);
+  assert.deepEqual(told(), []);
+  t.mock.timers.tick(1);
+  assert.deepEqual(
+    told(),
+    floods.map((event, index) => `${event}+${index + 1}`),
+  );
+
+  for (const event of floods) flood(event, 20);
   t.mock.timers.tick(1000);
-  assert.deepEqual(lines.splice(0), told);
-  flood(1020);
+  assert.deepEqual(told(), floods.flatMap(lineOf), 'nothing is left of the second before, or to be counted');
+
+  flood('request_not_http', 22);
+  record.tellMore();
+  assert.deepEqual(told(), [...lineOf('request_not_http'), 'request_not_http+2']);
   t.mock.timers.tick(1000);
-  assert.deepEqual(lines.splice(0), [...told, ['more_not_http', 1000]]);
-  flood(21);
-  server.emit('close');
-  assert.deepEqual(lines, [...told, ['more_not_http', 1]]);
+  assert.deepEqual(told(), []);
+
+  const others = Object.keys(events).filter(name => !floods.some(event => event === name)) as EventName[];
+  for (const event of others) flood(event, 25);
+  assert.equal(lines.length, others.length * 25);
+});
+
+test('what a flood of logins has in no line of its own is counted, at the end too', async t => {
+  const settings = { LOGIN_LIMIT_ACCOUNT: '1' };
+  const app = await startApp(t, { settings });
+  const login = () => app.post('/login', { email: 'nobody@example.com', password: 'wrong' });
+  assert.equal((await login()).status, 401);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const end of [() => t.mock.timers.tick(1000), () => app.stop()]) {
+    const before = app.logged.length;
+    for (let n = 0; n < 23; n++) assert.equal((await login()).status, 429);
+    const lines = () => app.logged.slice(before).filter(({ event }) => event);
+    assert.deepEqual(
+      lines().map(({ event }) => event),
+      Array.from({ length: 20 }, () => 'login_throttled'),
+    );
+    await end();
+    const [more = {}, ...others] = lines().slice(20);
+    assert.deepEqual([more['of'], more['count'], others], ['login_throttled', 3, []]);
+    expectLine(more, 'more_events');
+  }
 });
 
 test('nothing is logged past the table of events, but the lines of requests', () => {

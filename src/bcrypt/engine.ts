@@ -51,6 +51,8 @@ export type Priority = 0 | 1;
 /** The expected wait is longer than callers may be kept waiting; `retryAfter` is in whole seconds, at least 1. */
 export class Overloaded extends Error {
   override readonly name = 'Overloaded';
+  /** None: nothing in the program is wrong, and there may be thousands of them in a second. */
+  override readonly stack = '';
   readonly retryAfter: number;
 
   constructor(retryAfter: number) {

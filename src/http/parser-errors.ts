@@ -38,23 +38,9 @@ export function refuseTunnel(_: IncomingMessage, socket: Duplex): void {
   refuseSocket(socket, new Problem('malformed_request', 'There are no tunnels here.'));
 }
 
-/** Of what is no request, in a second; what is more is counted. */
-const maxTold = 20;
-
 /** Tells of what never became a request. A client that only goes away in the middle is nothing to tell of. */
 export function recordRefusals(server: Server, record: RecordEvent): void {
-  let seen = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const count = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (seen > maxTold) record('more_not_http', { count: seen - maxTold });
-    seen = 0;
-  };
-  server.on('close', count);
   const tell = (socket: Duplex, cause: string): void => {
-    timer ??= setTimeout(count, 1000).unref();
-    if (++seen > maxTold) return;
     const ip = 'remoteAddress' in socket ? socket.remoteAddress : undefined;
     record('request_not_http', { ip: ip ?? null, cause });
   };
