@@ -220,6 +220,17 @@ test('of what callers can bring about at will 20 lines a second are written, and
   t.mock.timers.tick(1000);
   assert.deepEqual(told(), floods.flatMap(lineOf), 'nothing is left of the second before, or to be counted');
 
+  flood('login_throttled', 19);
+  t.mock.timers.tick(500);
+  flood('login_throttled', 2);
+  t.mock.timers.tick(500);
+  assert.deepEqual(told(), [...lineOf('login_throttled'), 'login_throttled+1']);
+  flood('login_throttled', 21);
+  t.mock.timers.tick(999);
+  assert.deepEqual(told(), lineOf('login_throttled'), 'a second begins with its first event, not with each');
+  t.mock.timers.tick(1);
+  assert.deepEqual(told(), ['login_throttled+1']);
+
   flood('request_not_http', 22);
   record.tellMore();
   assert.deepEqual(told(), [...lineOf('request_not_http'), 'request_not_http+2']);
