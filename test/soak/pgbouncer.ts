@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { parseArgs } from 'node:util';
@@ -16,6 +15,7 @@ import { openDatabase } from '../../src/database.ts';
 import { randomFrom } from '../database/support.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { emptyDatabase } from '../helpers/postgres/databases.ts';
+import { freePort } from '../helpers/postgres/server.ts';
 import { startProcesses } from '../races/processes.ts';
 import { play, type Race, races } from '../races/rounds.ts';
 
@@ -107,14 +107,4 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
   await once(child, 'exit');
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -85,7 +85,8 @@ export class Server {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback address that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();
