@@ -57,15 +57,7 @@ const identity = prepared({ sid: 'id', sub: 'id', now: 'time' }, (db: Queries, {
     .where('sessions.id', '=', sid)
     .where('users.id', '=', sub)
     .where('sessions.refresh_expires_at', '>', now)
-    .select([
-      'users.id',
-      'users.email',
-      'users.name',
-      'users.created_at',
-      'users.updated_at',
-      'sessions.id as session_id',
-      'sessions.last_used_at as session_last_used_at',
-    ]),
+    .select(['users.email', 'users.name', 'users.created_at', 'users.updated_at', 'sessions.last_used_at']),
 );
 
 /** Read for every request that carries a token, so that an ended session or a deleted person counts at once. */
@@ -75,9 +67,9 @@ export async function findIdentity(
 ): Promise<Identity | undefined> {
   const [row] = await identity(db, { sid, sub, now });
   if (!row) return undefined;
-  const { id, email, name, created_at, updated_at, session_id, session_last_used_at } = row;
+  const { email, name, created_at, updated_at, last_used_at } = row;
   return {
-    user: { id, email, name, created_at, updated_at },
-    session: { id: session_id, last_used_at: session_last_used_at },
+    user: { id: sub, email, name, created_at, updated_at },
+    session: { id: sid, last_used_at },
   };
 }

@@ -16,6 +16,13 @@ type ValuesOf<Shape> = {
 };
 export type Params<Values> = { readonly [Name in keyof Values]: Expression<Values[Name]> };
 
+/** The row, unless a time is not named as one, where the query gives it, or something else is. */
+type WellNamed<Row> = Row extends {
+  readonly [Name in keyof Row]: Name extends `${string}_at` ? Date | null : Exclude<Row[Name], Date>;
+}
+  ? Row
+  : never;
+
 /** The definition of a prepared read, for engines that run it in a way of their own. */
 export interface PreparedRead<Tables, Values, Row> {
   readonly kinds: Readonly<Record<string, Kind>>;
@@ -30,8 +37,13 @@ export interface PreparedRead<Tables, Values, Row> {
  *     const [user] = await findUser(db, { id });
  *
  * On PostgreSQL the reads that are asked for at one moment go to the database as one query, each with its own values;
- * nothing is kept after it.
+ * nothing is kept after it. Their rows come as JSON, where a time is known by its name alone: nothing can be done with the
+ * rows of a query that gives misleading names. Of a column of JSON, a value that is no object and no list loses its form.
  */
+export function prepared<Tables, const Shape extends Readonly<Record<string, Kind>>, Row>(
+  kinds: Shape,
+  build: PreparedRead<Tables, ValuesOf<Shape>, Row>['build'],
+): (db: ReadQueries<Tables>, values: ValuesOf<Shape>) => Promise<WellNamed<Row>[]>;
 export function prepared<Tables, const Shape extends Readonly<Record<string, Kind>>, Row>(
   kinds: Shape,
   build: PreparedRead<Tables, ValuesOf<Shape>, Row>['build'],

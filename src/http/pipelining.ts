@@ -22,7 +22,7 @@ export function boundPipelining(handler: Handler): Handler {
       socket.destroy();
       return;
     }
-    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    response.on('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
     handler(request, response);
   };
 }

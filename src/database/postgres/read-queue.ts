@@ -1,11 +1,13 @@
 import type { CompiledQuery } from 'kysely';
 import { DatabaseUnavailable } from '../errors.ts';
-import { toSql } from './values.ts';
+import { fromJson } from './values.ts';
 
 export type Execute = <R>(query: CompiledQuery<R>) => Promise<{ readonly rows: R[] }>;
 
-/** A row, and the number of the read that it belongs to, from 1. */
-export type Answer<Row> = Row & { readonly asked_turn: number };
+/** JSON: a list of the rows of each read, in the order of asking; null where it found none. */
+export interface Found {
+  readonly found: string;
+}
 
 interface Waiting<Values, Row> {
   readonly values: Values;
@@ -16,22 +18,15 @@ interface Waiting<Values, Row> {
 
 /** The reads of one definition, on their way together. */
 export class ReadQueue<Values extends object, Row> {
-  readonly #names: readonly string[];
-  readonly #compile: () => CompiledQuery<Answer<Row>>;
-  #query: CompiledQuery<Answer<Row>> | undefined;
+  readonly #compile: () => CompiledQuery<Found>;
+  #query: CompiledQuery<Found> | undefined;
   readonly #execute: Execute;
   readonly #apart: (work: () => void) => void;
   #waiting: Waiting<Values, Row>[] = [];
   #running = 0;
 
-  /** `compile` gives the query, when there are several: its first parameters are the columns of values, in the order of `names`. */
-  constructor(
-    names: readonly string[],
-    compile: () => CompiledQuery<Answer<Row>>,
-    execute: Execute,
-    apart: (work: () => void) => void,
-  ) {
-    this.#names = names;
+  /** `compile` gives the query for several: its first parameter is the list of their values, each with its `asked_turn`, as JSON. */
+  constructor(compile: () => CompiledQuery<Found>, execute: Execute, apart: (work: () => void) => void) {
     this.#compile = compile;
     this.#execute = execute;
     this.#apart = apart;
@@ -73,16 +68,20 @@ export class ReadQueue<Values extends object, Row> {
     for (const { alone, resolve, reject } of reads) await alone().then(resolve, reject);
   }
 
-  async #find(reads: readonly Waiting<Values, Row>[]): Promise<Row[][]> {
-    const columns = this.#names.map(name => reads.map(({ values }) => toSql(values[name as keyof Values])));
+  async #find(reads: readonly Waiting<Values, Row>[]): Promise<(Row[] | null)[]> {
     this.#query ??= this.#compile();
-    const parameters = [...columns, ...this.#query.parameters.slice(columns.length)];
-    const { rows } = await this.#execute<Answer<Row>>({ ...this.#query, parameters });
-    const found: Row[][] = reads.map(() => []);
-    for (const { asked_turn, ...row } of rows) found[asked_turn - 1]?.push(row as Row);
-    return found;
+    const asked = reads.map(({ values }, asked_turn) => ({ ...values, asked_turn }));
+    const parameters = this.#query.parameters.with(0, JSON.stringify(asked));
+    const { rows } = await this.#execute<Found>({ ...this.#query, parameters });
+    const found: (object[] | null)[] = JSON.parse(rows[0]?.found ?? '[]');
+    for (const rows of found) rows?.forEach(fromJson);
+    return found as (Row[] | null)[];
   }
 }
 
 const mostRunning = 2;
-const mostTogether = 500;
+/**
+ * So that there are two where many wait. One alone would have this program wait for the database and the database for
+ * this program, by turns.
+ */
+const mostTogether = 64;

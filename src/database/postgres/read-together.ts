@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
 import type { ReadQueries } from '../engine.ts';
 import type { Kind, Params, PreparedRead } from '../prepared.ts';
-import { type Answer, type Execute, ReadQueue } from './read-queue.ts';
+import { type Execute, type Found, ReadQueue } from './read-queue.ts';
 
 /**
  * Runs the prepared reads that are asked for at one moment as one query. Nothing is shared but the way: each has its own
@@ -20,12 +20,7 @@ export function readTogether<Tables>(
     // One for each definition, and so of its types.
     const known = queues.get(read) as ReadQueue<Values, Row> | undefined;
     if (known) return known;
-    const queue = new ReadQueue<Values, Row>(
-      Object.keys(read.kinds),
-      () => combined(db, read),
-      execute,
-      apart,
-    );
+    const queue = new ReadQueue<Values, Row>(() => combined(db, read), execute, apart);
     queues.set(read, queue);
     return queue;
   }
@@ -33,22 +28,25 @@ export function readTogether<Tables>(
   return (read, values, alone) => queueOf(read).ask(values, alone);
 }
 
-/** The read for many rows of values: it is made for each of them, by the same indexes as alone. */
+/**
+ * The read for many rows of values. It is made for each of them, by the same indexes as alone: that is why it is a value
+ * of the list, and not joined to it.
+ */
 function combined<Tables, Values extends object, Row>(
   db: Kysely<Tables>,
   { kinds, build }: PreparedRead<Tables, Values, Row>,
-): CompiledQuery<Answer<Row>> {
-  const columns = Object.values(kinds).map(kind => sql`cast(${null} as ${sql.raw(arrayTypes[kind])})`);
-  const names = Object.keys(kinds).map(name => sql.id(name));
+): CompiledQuery<Found> {
+  const columns = Object.entries(kinds).map(([name, kind]) => sql`${sql.id(name)} ${sql.raw(types[kind])}`);
   const asked = new Proxy({} as Params<Values>, { get: (_, name) => sql.ref(`asked.${String(name)}`) });
-  return sql<Answer<Row>>`select found.*, asked.asked_turn
-    from unnest(${sql.join(columns)}) with ordinality as asked (${sql.join(names)}, asked_turn)
-    cross join lateral (${build(db, asked)}) as found`.compile(db);
+  return sql<Found>`select json_agg((select json_agg(found) from (${build(db, asked)}) as found) order by asked_turn) as found
+    from json_to_recordset(cast(${null} as json)) as asked (asked_turn integer, ${sql.join(columns)})`.compile(
+    db,
+  );
 }
 
-const arrayTypes: Readonly<Record<Kind, string>> = {
-  id: 'uuid[]',
-  text: 'text[]',
-  integer: 'bigint[]',
-  time: 'timestamptz[]',
+const types: Readonly<Record<Kind, string>> = {
+  id: 'uuid',
+  text: 'text',
+  integer: 'bigint',
+  time: 'timestamptz',
 };

@@ -23,3 +23,13 @@ function toTime(text: string): Date {
   const iso = text.replace(' ', 'T');
   return new Date(/[+-]\d\d$/.test(iso) ? `${iso}:00` : iso);
 }
+
+/** A row as this database writes it in JSON, made into what the driver would make of it. */
+export function fromJson(row: object): void {
+  const values = row as Record<string, unknown>;
+  for (const name in values) {
+    const value = values[name];
+    if (typeof value === 'string' && name.endsWith('_at')) values[name] = new Date(value);
+    else if (typeof value === 'object' && value !== null) values[name] = JSON.stringify(value);
+  }
+}

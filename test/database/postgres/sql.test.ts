@@ -17,6 +17,7 @@ const allowed = new Set(
   exists cast array unnest with ordinality for no key update skip locked
   insert into values returning conflict do update delete
   current_schema to_regnamespace quote_ident string_agg format count coalesce current_setting true false
+  json json_agg json_to_recordset integer
   `.match(/\w+/g),
 );
 /** Where the catalogue is asked: its tables and columns, and how the queries call them. */
