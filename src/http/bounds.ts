@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.ts';
 import { refuseSocket } from './parser-errors.ts';
@@ -16,11 +15,7 @@ const maxFraming = 16_384;
 export function boundRequests(app: Routes, bodyLimit: number): void {
   const tooLarge = (): Problem =>
     new Problem('payload_too_large', `The body is larger than ${bodyLimit / 1024} KiB.`);
-  const refused = new WeakSet<Socket>();
   app.addHook('onRequest', (request, reply, done) => {
-    const { socket } = request.raw;
-    // Came together with a request that was the last: it is nobody's, and nothing is done with it.
-    if (refused.has(socket)) return;
     const { 'transfer-encoding': chunked, 'content-length': length = 0, upgrade } = request.headers;
     const tooLong = Number(length) > bodyLimit;
     if (tooLong || chunked !== undefined) closeUnlessRead(request, reply);
@@ -28,7 +23,8 @@ export function boundRequests(app: Routes, bodyLimit: number): void {
     if (upgrade !== undefined) reply.raw.shouldKeepAlive = false;
     if (chunked !== undefined) boundWire(request, bodyLimit + maxFraming, tooLarge);
     const fault = tooLong ? tooLarge() : faultOf(request);
-    if (fault?.headers['connection'] === 'close') refused.add(socket);
+    // What one reader takes for the end of this request, another may not: it is the last of its connection.
+    if (fault?.code === 'malformed_request') reply.raw.shouldKeepAlive = false;
     done(fault);
   });
 }
@@ -49,9 +45,8 @@ function faultOf({ raw, headers }: FastifyRequest): Problem | undefined {
   return fits && !/[\s/@?#\\]/.test(host) ? undefined : malformed('HTTP/1.1 needs one Host header.');
 }
 
-/** What one reader takes for the end of this request, another may not: it is the last of its connection. */
 function malformed(detail: string): Problem {
-  return new Problem('malformed_request', detail, { headers: { connection: 'close' } });
+  return new Problem('malformed_request', detail);
 }
 
 /** The answer is the last of the connection, unless the whole body has been read by then. */

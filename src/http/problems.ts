@@ -36,8 +36,9 @@ export function noRoute(allow: string | undefined): Problem {
 
 /** For errors that arise before Fastify has a route: a URL that cannot be decoded, a parameter that is too long. */
 export function answerFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  // No hook has run, so nobody has looked at how long a body there may be.
-  reply.headers({ ...standardHeaders(request.id), connection: 'close' });
+  // No hook has run, so nobody has looked at how long a body there may be: what follows may be part of it.
+  reply.raw.shouldKeepAlive = false;
+  reply.headers(standardHeaders(request.id));
   sendProblem(new Problem('malformed_request', 'The URL is malformed.', { cause: error }), request, reply);
 }
 

@@ -70,6 +70,7 @@ const ambiguous: readonly (readonly [name: string, bytes: string])[] = [
   ['a bare CR in the path', get('GET /health\r/live HTTP/1.1')],
   ['a byte above 127 in the path', get('GET /h\xe9 HTTP/1.1')],
   ['a path after an asterisk', get('GET *health/live HTTP/1.1')],
+  ['a path that cannot be decoded', get('GET /%zz HTTP/1.1')],
   ['HTTP/0.9', 'GET /health/live\r\n\r\n'],
   ['HTTP/1.2', get('GET /health/live HTTP/1.2')],
   ['HTTP/2.0', get('GET /health/live HTTP/2.0')],
