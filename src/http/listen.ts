@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,6 +9,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
+  /** All addresses of a name, or of an address itself. */
+  readonly resolve?: (host: string) => Promise<readonly { readonly address: string }[]>;
 }
 
 /**
@@ -19,34 +22,67 @@ const backlog = 4096;
 const doors = process.platform === 'linux' && !cluster.isWorker ? 32 : 1;
 
 /**
- * Listens on an address that nobody else listens on, and closes it with `app`; the address as a URL.
+ * Listens on an address that nobody else listens on, or on all of a name that are this machine's, and closes it with `app`;
+ * the first address as a URL.
  *
  * Of each socket that listens Node takes one connection in a turn of its event loop. Where a thousand clients keep it
  * busy, turns are so long that one socket takes some twenty connections a second, and whoever comes to ask whether the
  * service lives waits behind all who came before; docs/decisions/accepting.md has the figures.
  */
-export async function listen(app: Routes, { host, port }: ListenOptions): Promise<string> {
+export async function listen(
+  app: Routes,
+  { host, port, resolve = resolveAll }: ListenOptions,
+): Promise<string> {
   const others: Server[] = [];
   // Fastify closes its own, and waits for the connections of that one alone.
   app.addHook('preClose', async () => {
     await Promise.all([app.server, ...others].map(server => new Promise(resolve => server.close(resolve))));
   });
-  if (doors === 1) return await app.listen({ host, port, backlog });
-  const shared = { host, port, backlog, reusePort: true };
+  const addresses = await ownAddresses(host, resolve);
+  const [first = host] = addresses;
+  const shared = { backlog, reusePort: doors > 1 };
   await app.ready();
   const url = await oneAtATime(port, async () => {
-    if (port !== 0) await requireFree(host, port);
-    return await app.listen(shared);
+    if (doors > 1 && port !== 0) for (const address of addresses) await requireFree(address, port);
+    return await app.listen({ host: first, port, ...shared });
   });
-  const { address, port: taken } = app.server.address() as AddressInfo;
-  while (others.length < doors - 1) {
-    const server = createServer({ allowHalfOpen: true, noDelay: true });
-    server.on('connection', socket => app.server.emit('connection', socket));
-    server.listen({ ...shared, host: address, port: taken });
-    await once(server, 'listening');
-    others.push(server);
+  const { port: taken } = app.server.address() as AddressInfo;
+  for (const address of addresses) {
+    for (let count = address === first ? 1 : 0; count < doors; count++) {
+      const server = createServer({ allowHalfOpen: true, noDelay: true });
+      server.on('connection', socket => app.server.emit('connection', socket));
+      server.listen({ host: address, port: taken, ...shared });
+      await once(server, 'listening');
+      others.push(server);
+    }
   }
   return url;
+}
+
+const resolveAll = (host: string) => lookup(host, { all: true });
+
+/** Those of a name that this machine has: `localhost` may stand for one in IPv6 too, where there is no IPv6. */
+async function ownAddresses(
+  host: string,
+  resolve: NonNullable<ListenOptions['resolve']>,
+): Promise<readonly string[]> {
+  const all = [...new Set((await resolve(host)).map(({ address }) => address))];
+  if (all.length === 1) return all;
+  const own = await Promise.all(all.map(isOwn));
+  // Without any, the first one says why.
+  return own.includes(true) ? all.filter((_, at) => own[at]) : all.slice(0, 1);
+}
+
+async function isOwn(address: string): Promise<boolean> {
+  // `exclusive`: a worker is not to have its primary look.
+  const server = createServer().listen({ host: address, port: 0, exclusive: true });
+  return await once(server, 'listening').then(
+    () => {
+      server.close();
+      return true;
+    },
+    () => false,
+  );
 }
 
 /** Who shares an address would share it with any other program of the same user that does. */

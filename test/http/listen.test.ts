@@ -12,6 +12,7 @@ import { createServer, limitsOf } from '../../src/server.ts';
 const host = '127.0.0.1';
 /** So many that they come by every socket that listens. */
 const many = 200;
+const onLinux = { skip: process.platform !== 'linux' };
 
 test('several new connections are taken in one turn of the event loop', async t => {
   const { app, port } = await start(t);
@@ -46,7 +47,32 @@ test('an address that another program listens on is refused, shared or not', asy
   }
 });
 
-const onLinux = { skip: process.platform !== 'linux' };
+test('a name stands for all of its addresses that this machine has', onLinux, async t => {
+  // One of them twice, as a file of hosts may have it; one for documentation, which nobody has.
+  const names = [host, '203.0.113.1', '127.0.0.2', host].map(address => ({ address }));
+  const app = build(t);
+  const url = await listen(app, { host: 'a.name', port: 0, resolve: async () => names });
+  const port = Number(new URL(url).port);
+  for (const address of [host, '127.0.0.2']) {
+    const client = connect(port, address);
+    client.write('GET / HTTP/1.0\r\n\r\n');
+    const [text] = await once(client.setEncoding('latin1'), 'data');
+    assert.match(text, /^HTTP\/1\.1 404 /, address);
+    client.destroy();
+  }
+  const taken = { host: 'a.name', port, resolve: async () => names.slice(2) };
+  await assert.rejects(listen(build(t), taken), { code: 'EADDRINUSE' });
+  const ofNobody = {
+    ...taken,
+    resolve: async () => ['203.0.113.1', '203.0.113.2'].map(address => ({ address })),
+  };
+  await assert.rejects(listen(build(t), ofNobody), { code: 'EADDRNOTAVAIL', syscall: 'listen' });
+  await app.close();
+  for (const address of [host, '127.0.0.2']) {
+    const [error] = await once(connect(port, address), 'error');
+    assert.equal(error.code, 'ECONNREFUSED');
+  }
+});
 
 test('who starts while another looks whether the same address is free, waits for it', onLinux, async t => {
   const { port, name } = await startOfAnother(t);
