@@ -4,7 +4,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseSecret } from './config.ts';
+import { createFolder, syncFolders } from './database/sqlite/create.ts';
 
 /** The secret cannot be had. The message says why, for the operator, and never what the secret is. */
 export class SecretRefused extends Error {
@@ -72,14 +72,14 @@ function read(file: string): Uint8Array {
 /** Whole or not at all, and on disk before anything is encrypted with it; the first of two processes wins. */
 function makeSecret(file: string): void {
   const folder = dirname(file);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  createFolder(folder);
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const fd = openSync(draft, 'wx', 0o600);
   try {
     writeSync(fd, `${randomSecret()}\n`);
     fsyncSync(fd);
     linkSync(draft, file);
-    syncFolder(folder);
+    syncFolders(folder, folder);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   } finally {
@@ -92,10 +92,4 @@ function makeSecret(file: string): void {
 function randomSecret(): string {
   const text = randomBytes(32).toString('base64url');
   return parseSecret(text) ? text : randomSecret();
-}
-
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, 'r');
-  fsyncSync(fd);
-  closeSync(fd);
 }

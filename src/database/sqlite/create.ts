@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DatabaseRefused } from '../errors.ts';
 
 /** Makes an empty file that only its owner can read, in folders likewise, unless something is there. */
@@ -16,10 +16,22 @@ export function createFile(path: string): void {
   }
 }
 
-/** With those above it, unless it is there. */
+/**
+ * With those above it, unless it is there. One by one: Node's `recursive` never ends where the system says that the folder
+ * above is not there although it is, as below `/proc`.
+ */
 export function createFolder(path: string): void {
-  const created = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (created !== undefined) syncFolders(dirname(path), dirname(created));
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+    } catch (error) {
+      // Another process was first.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    syncFolders(dirname(folder), dirname(folder));
+  }
 }
 
 /** A new name survives power loss when the folder that has it is synced. Windows does so by itself. */
