@@ -19,6 +19,8 @@ export const events = {
   hashing_degraded: ['warn', 'passwords are hashed by less than could be'],
   password_hash_unusable: ['error', 'a stored password hash cannot be used'],
   database_not_durable: ['warn', 'the database may lose what it has acknowledged'],
+  database_created: ['warn', 'nothing was in the database: a new one begins'],
+  files_exposed: ['warn', 'other users of the machine may read or change what only the service should'],
   disk_failed: ['fatal', 'the disk failed to keep a commit: no writes until a restart'],
   upkeep_failed: ['warn', 'what is over cannot be deleted'],
   account_created: ['info', 'somebody registered'],

@@ -7,7 +7,7 @@ import { type Config, publicSettings } from './config.ts';
 import { openDatabase } from './database.ts';
 import { recordIn } from './events.ts';
 import { listen } from './http/listen.ts';
-import { checkSecret, claimDatabase, openVault } from './instance.ts';
+import { checkSecret, claimDatabase, exposedFiles, openVault } from './instance.ts';
 import { openLog } from './log.ts';
 
 export interface Service {
@@ -59,7 +59,9 @@ export async function startService(
     syncsAlone: process.permission !== undefined,
   });
   closing.defer(() => database.close());
-  await claimDatabase(database, vault);
+  if (await claimDatabase(database, vault)) record('database_created');
+  const files = exposedFiles(config);
+  if (files.length > 0) record('files_exposed', { files });
 
   const engine = await starting;
   const version = programVersion();

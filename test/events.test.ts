@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -143,6 +143,8 @@ async function repeat(count: number, act: (number: number) => Promise<unknown>):
 const ofProcess = [
   'log_lines_lost',
   'hashing_degraded',
+  'database_created',
+  'files_exposed',
   'service_started',
   'service_stopping',
   'service_stopped',
@@ -154,6 +156,8 @@ const ofProcess = [
   // test/database/postgres/workers.test.ts
   'worker_ended',
 ];
+
+const someSecret = 'k3JtR0xWbDdqUnA5c1ZtWk1xT2lYdzZ5SGZnTjFhYkU';
 
 /** What callers can bring about at will. */
 const floods: readonly EventName[] = [
@@ -295,7 +299,7 @@ test('who ended which session is told for each of the ways', async t => {
 });
 
 test('a process tells of its start, its settings without secrets, its end', async t => {
-  const secret = 'k3JtR0xWbDdqUnA5c1ZtWk1xT2lYdzZ5SGZnTjFhYkU';
+  const secret = someSecret;
   const folder = await serviceFolder(t);
   if (onPostgres) {
     const { url } = contentOf(folder);
@@ -330,6 +334,9 @@ test('a process tells of a weaker hashing engine, a disk that fails, and the err
 }, async t => {
   const folder = temporaryFolder(t);
   const failing = join(folder, 'failing');
+  const secret = join(folder, 'data/secret');
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(secret, `${someSecret}\n`, { mode: 0o644 });
   const service = new ServiceProcess(t, folder, { NODE_OPTIONS: `--import=${breaking(failing)}` });
   const client = await service.client();
   await client.register();
@@ -345,8 +352,11 @@ test('a process tells of a weaker hashing engine, a disk that fails, and the err
   assert.match(stderr, /nobody caught this/);
   const [disk = {}, crash = {}, ...others] = linesOf(stdout).filter(({ level }) => level === 60);
   assert.deepEqual(others, []);
-  const [degraded = {}] = linesOf(stdout).filter(({ level }) => level === 40);
-  expectLine(degraded, 'hashing_degraded');
+  const warned = (name: string) => linesOf(stdout).find(({ event }) => event === name) ?? {};
+  for (const name of ['hashing_degraded', 'database_created', 'files_exposed'])
+    expectLine(warned(name), name);
+  // The database is made for its owner alone.
+  assert.deepEqual(warned('files_exposed')['files'], [secret]);
   expectLine(disk, 'disk_failed');
   expectLine(crash, 'service_crashed');
   assert.match(JSON.stringify(crash['err']), /nobody caught this/);
