@@ -8,6 +8,11 @@ interface Options {
   readonly monotonic: () => number;
 }
 
+/** Whoever waits for something that is shared, for as long as they may. */
+export interface Asker {
+  readonly gone: boolean;
+}
+
 /** The time that each request has for the database, however often it asks. What is no part of a request has all the time. */
 export class Budgets {
   readonly #options: Options;
@@ -38,12 +43,16 @@ export class Budgets {
     }
   }
 
-  /** Waits within the budget of whoever asks for something that is in nobody's, see `apart`. */
-  share<T>(work: () => Promise<T>): Promise<T> {
+  /** Waits within the budget of whoever asks for something that is in nobody's, see `apart`. Tells `work` when they have gone. */
+  share<T>(work: (asker: Asker) => Promise<T>): Promise<T> {
     const budget = this.#current.getStore();
-    if (!budget) return work();
+    const asker = { gone: false };
+    if (!budget) return work(asker);
     const left = budget.begin();
-    const waited = left > 0 ? inTime(work(), left) : Promise.reject<T>(spent());
+    const leave = (): void => {
+      asker.gone = true;
+    };
+    const waited = left > 0 ? inTime(work(asker), left, leave) : Promise.reject<T>(spent());
     const end = (): void => budget.end();
     waited.then(end, end);
     return waited;

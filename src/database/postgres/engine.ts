@@ -58,7 +58,8 @@ export class PostgresEngine<Tables> implements Engine<Tables> {
         work => budgets.apart(work),
       );
       // Not in the budget of who happens to be the first.
-      const shared: typeof ask = (read, values, alone) => budgets.share(() => ask(read, values, alone));
+      const shared: ReadQueries<Tables>['together'] = (read, values, alone) =>
+        budgets.share(asker => ask(read, values, alone, asker));
       this.db = Object.assign(direct, { together: shared });
     } else this.db = direct;
   }

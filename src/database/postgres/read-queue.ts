@@ -1,5 +1,6 @@
 import type { CompiledQuery } from 'kysely';
 import { DatabaseUnavailable } from '../errors.ts';
+import type { Asker } from './budgets.ts';
 import { fromJson } from './values.ts';
 
 export type Execute = <R>(query: CompiledQuery<R>) => Promise<{ readonly rows: R[] }>;
@@ -12,6 +13,7 @@ export interface Found {
 interface Waiting<Values, Row> {
   readonly values: Values;
   readonly alone: () => Promise<Row[]>;
+  readonly asker: Asker;
   readonly resolve: (rows: Row[]) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -33,17 +35,19 @@ export class ReadQueue<Values extends object, Row> {
   }
 
   /** `alone`: the read as a query of its own, for where nothing else is asked for. */
-  ask(values: Values, alone: () => Promise<Row[]>): Promise<Row[]> {
+  ask(values: Values, alone: () => Promise<Row[]>, asker: Asker): Promise<Row[]> {
     const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
     if (this.#waiting.length === 0) this.#apart(() => setImmediate(this.#send));
-    this.#waiting.push({ values, alone, resolve, reject });
+    this.#waiting.push({ values, alone, asker, resolve, reject });
     return promise;
   }
 
   /** While as many as are good for it are under way, what comes gathers. */
   readonly #send = (): void => {
     while (this.#waiting.length > 0 && this.#running < mostRunning) {
-      const reads = this.#waiting.splice(0, mostTogether);
+      // Those who gave up while the database was away are not to keep others waiting when it is back.
+      const reads = this.#waiting.splice(0, mostTogether).filter(({ asker }) => !asker.gone);
+      if (reads.length === 0) continue;
       this.#running++;
       void this.#run(reads).finally(() => {
         this.#running--;

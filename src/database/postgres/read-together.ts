@@ -1,7 +1,14 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
-import type { ReadQueries } from '../engine.ts';
 import type { Kind, Params, PreparedRead } from '../prepared.ts';
+import type { Asker } from './budgets.ts';
 import { type Execute, type Found, ReadQueue } from './read-queue.ts';
+
+export type Together<Tables> = <Values extends object, Row>(
+  read: PreparedRead<Tables, Values, Row>,
+  values: Values,
+  alone: () => Promise<Row[]>,
+  asker: Asker,
+) => Promise<Row[]>;
 
 /**
  * Runs the prepared reads that are asked for at one moment as one query. Nothing is shared but the way: each has its own
@@ -11,7 +18,7 @@ export function readTogether<Tables>(
   db: Kysely<Tables>,
   execute: Execute,
   apart: (work: () => void) => void,
-): NonNullable<ReadQueries<Tables>['together']> {
+): Together<Tables> {
   const queues = new WeakMap<object, unknown>();
 
   function queueOf<Values extends object, Row>(
@@ -25,7 +32,7 @@ export function readTogether<Tables>(
     return queue;
   }
 
-  return (read, values, alone) => queueOf(read).ask(values, alone);
+  return (read, values, alone, asker) => queueOf(read).ask(values, alone, asker);
 }
 
 /**

@@ -32,7 +32,7 @@ async function open(t: TestContext, options: DatabaseOptions = {}): Promise<Data
 }
 
 /** A database on whose clock each statement takes `pace` milliseconds, and what was sent to it. */
-async function openPaced(t: TestContext) {
+async function openPaced(t: TestContext, options: DatabaseOptions = {}) {
   const paced = { pace: 0, sent: [] as string[] };
   let now = 0;
   const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
@@ -45,7 +45,7 @@ async function openPaced(t: TestContext) {
     }
     return query.apply(this, args);
   });
-  return Object.assign(paced, { database: await open(t, { monotonic: () => now }) });
+  return Object.assign(paced, { database: await open(t, { ...options, monotonic: () => now }) });
 }
 
 /** As a request does it. */
@@ -157,6 +157,21 @@ test('of reads that travel together each waits for as long as it may itself', as
     await assert.rejects(first, DatabaseUnavailable);
   });
   assert.deepEqual(await others, [{ count: 0 }]);
+});
+
+test('reads that have gathered and whose requests gave up meanwhile are not sent any more', async t => {
+  const paced = await openPaced(t, budgetAlone(30));
+  const { database } = paced;
+  const count = () => countUsers(database.db, { pattern: '%' });
+  await whileLocked(database, 'users', async () => {
+    const asked = Array.from({ length: 1000 }, () => inBudget(database, count));
+    for (const { status } of await Promise.allSettled(asked)) assert.equal(status, 'rejected');
+    paced.sent = [];
+  });
+  assert.deepEqual(await count(), [{ count: 0 }]);
+  // This one, and two that were under way and may have waited for a connection.
+  const sent = paced.sent.filter(text => text.includes('users')).length;
+  assert.ok(sent <= 3, `${sent}`);
 });
 
 test('waits at the same time are charged once', async t => {
