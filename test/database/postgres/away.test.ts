@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import pg, { DatabaseError } from 'pg';
@@ -12,8 +12,6 @@ import { migratedDatabase } from '../../helpers/postgres/databases.ts';
 import { startProxy, type Way } from '../../helpers/postgres/proxy.ts';
 import { insertUser, names, user } from '../support.ts';
 
-type Test = Parameters<typeof startProxy>[0];
-
 /** A quarter of what holds, so that nobody waits for it; the ways below are as much quicker. */
 const quarter: DatabaseOptions = {
   patience: { statement: 300, transaction: 425, connection: 500, request: 750 },
@@ -21,17 +19,42 @@ const quarter: DatabaseOptions = {
 };
 
 /** A service whose way to its database can be made a bad one. */
-async function startBehindProxy(t: Test, options: DatabaseOptions = {}) {
+async function startBehindProxy(t: TestContext, options: DatabaseOptions = {}) {
   const direct = await migratedDatabase();
   const proxy = await startProxy(t, direct);
+  const cut = cutter(t, proxy);
   const database = await openDatabase(proxy.url, options);
   t.after(() => database.close());
   const app = await startApp(t, { database });
-  return { app, database, direct, proxy };
+  return { app, cut, database, direct, proxy };
+}
+
+/** What a machine that is busy with something else may take, where the test is not about time. */
+const patient: DatabaseOptions = {
+  patience: { statement: 20_000, transaction: 20_000, connection: 20_000, request: 60_000 },
+};
+
+/** Cuts the connections that this process makes through the proxy from now on, and returns when each has heard of it. */
+function cutter(t: TestContext, proxy: Way): () => Promise<void> {
+  const port = Number(new URL(proxy.url).port);
+  const open = new Set<pg.Client>();
+  const connect = pg.Client.prototype.connect as (...args: unknown[]) => unknown;
+  t.mock.method(pg.Client.prototype, 'connect', function (this: pg.Client, ...args: unknown[]) {
+    if (this.port === port) {
+      open.add(this);
+      this.once('end', () => open.delete(this));
+    }
+    return connect.apply(this, args);
+  });
+  return async () => {
+    const ended = [...open].map(client => new Promise(resolve => client.once('end', resolve)));
+    proxy.cut();
+    await Promise.all(ended);
+  };
 }
 
 /** Somebody, and what they have, by way of a service that takes its time. */
-async function makePerson(t: Test, direct: string) {
+async function makePerson(t: TestContext, direct: string) {
   const database = await openDatabase(direct);
   t.after(() => database.close());
   const app = await startApp(t, { database });
@@ -99,12 +122,10 @@ for (const [fault, make] of faults.slice(1, 3)) {
 }
 
 test('connections that are cut while they rest are replaced before anybody meets them', async t => {
-  const { app, proxy } = await startBehindProxy(t);
+  const { app, cut } = await startBehindProxy(t, patient);
   const person = await app.person();
   for (let round = 0; round < 5; round++) {
-    proxy.cut();
-    while (proxy.connections() > 0) await delay(1);
-    await delay(10);
+    await cut();
     assert.equal((await app.get('/me', person)).status, 200);
   }
 });
@@ -145,7 +166,7 @@ test('a statement that hangs in the server is left alone by it, and its connecti
 });
 
 test('a server that takes no writes is still read, and a write is a 503 that comes to an end', async t => {
-  const { app, direct, proxy } = await startBehindProxy(t);
+  const { app, cut, direct } = await startBehindProxy(t, patient);
   const person = await app.person();
   const administrator = new pg.Client(direct);
   await administrator.connect();
@@ -157,9 +178,7 @@ test('a server that takes no writes is still read, and a write is a 503 that com
     ['off', 200, undefined],
   ] as const) {
     await administrator.query(`alter database ${name} set default_transaction_read_only = ${readOnly}`);
-    proxy.cut();
-    while (proxy.connections() > 0) await delay(1);
-    await delay(10);
+    await cut();
     assert.equal((await app.get('/me', person)).status, 200);
     const written = await rename();
     assert.deepEqual([written.status, written.body.code], [status, code]);
@@ -183,7 +202,7 @@ test('a connection that is lost before its first answer takes nobody’s place f
 });
 
 test('of a standby nothing is read: a connection to it is not used, and a request is a 503', async t => {
-  const { app, direct, proxy } = await startBehindProxy(t);
+  const { app, cut, direct } = await startBehindProxy(t, patient);
   const person = await app.person();
   const administrator = new pg.Client(direct);
   await administrator.connect();
@@ -194,9 +213,7 @@ test('of a standby nothing is read: a connection to it is not used, and a reques
   await administrator.query(
     "create function public.current_setting(text, boolean) returns text return case $1 when 'in_hot_standby' then 'on' end",
   );
-  proxy.cut();
-  while (proxy.connections() > 0) await delay(1);
-  await delay(10);
+  await cut();
   const read = await app.get('/me', person);
   assert.deepEqual([read.status, read.body.code], [503, 'unavailable']);
   assert.equal((await app.get('/health/ready')).status, 503);
