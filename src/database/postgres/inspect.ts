@@ -33,8 +33,8 @@ export async function inspect(
 
 /** Of the schema in which an unqualified name is made; those that came with an extension are nobody's. */
 async function findTables(db: Kysely<OwnTables>) {
-  const { rows } = await sql<{ schema: string | null; tables: string[] }>`
-    select current_schema() as schema, array(
+  const { rows } = await sql<{ schema: string | null; encoding: string; tables: string[] }>`
+    select current_schema() as schema, current_setting('server_encoding') as encoding, array(
       select relname::text from pg_class
       where relnamespace = to_regnamespace(quote_ident(current_schema())) and relkind in ('r', 'p', 'v', 'm', 'f')
         and not exists (
@@ -43,7 +43,9 @@ async function findTables(db: Kysely<OwnTables>) {
         )
       order by relname
     ) as tables`.execute(db);
-  const [{ schema, tables } = { schema: null, tables: [] }] = rows;
+  const [{ schema, encoding, tables } = { schema: null, encoding: '', tables: [] }] = rows;
   if (schema === null) throw new DatabaseRefused('has no schema that this user may use');
+  // Names and addresses may have any character.
+  if (encoding !== 'UTF8') throw new DatabaseRefused(`has the encoding ${encoding}, and not UTF8`);
   return { schema, tables };
 }

@@ -29,6 +29,7 @@ export async function migrate(
     const isNew = pending.length === migrations.length;
     try {
       return await inTransaction<OwnTables, void>(connection, async tx => {
+        await liftLimits(tx);
         await (isNew ? createHistory(tx) : lockHistory(tx));
         for (const migration of isNew ? migrations : await look(tx)) await apply(tx, migration, now());
       });
@@ -50,6 +51,12 @@ export async function lockHistory<Tables>(tx: Transaction<Tables>): Promise<void
   const history = sql.table('migrations');
   const { rows } = await sql`select name from ${history} order by name limit 1 for no key update`.execute(tx);
   if (rows.length === 0) throw new Error('the history of migrations is empty');
+}
+
+/** Until the end of the transaction: those that a user or a database has are for what the service does. */
+async function liftLimits(tx: Transaction<OwnTables>): Promise<void> {
+  await sql`select set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+    set_config('idle_in_transaction_session_timeout', '0', true)`.execute(tx);
 }
 
 async function apply(tx: Transaction<OwnTables>, { name, up }: Migration, applied_at: Date): Promise<void> {

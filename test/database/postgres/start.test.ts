@@ -97,6 +97,25 @@ test('exclusive work waits for a migration', async t => {
   assert.deepEqual(told, ['migrated', 'worked']);
 });
 
+test('a migration, and the wait for it, may take longer than the server lets this user take', async t => {
+  const url = await makeFirstVersion(t, await emptyDatabase());
+  const database = new URL(url).pathname.slice(1);
+  const settings = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
+  for (const [at, value] of ['5s', '50ms', '5s'].entries())
+    await directly(url, `alter database ${database} set ${settings[at]} = '${value}'`);
+  const limits: unknown[] = [];
+  const migrations = await migrationsEndingWith(t, async ({ db }) => {
+    while ((await countWaiting(url)) < 1);
+    const names = settings.map(name => sql`current_setting(${name})`);
+    const { rows } = await sql<{ limits: string[] }>`
+      select array[${sql.join(names)}] as limits from pg_sleep(0.1)`.execute(db);
+    limits.push(rows[0]?.limits);
+  });
+  for (const node of await Promise.all([1, 2].map(() => openDatabase(url, { migrations }))))
+    await node.close();
+  assert.deepEqual(limits, [['0', '0', '0']]);
+});
+
 test('a migration is repeated where the server asks for it, and not for another failure', async t => {
   const url = await emptyDatabase();
   let code = '40001';
@@ -239,6 +258,18 @@ for (const { what, statements, reason } of [
     assert.deepEqual(await directly(url, tables), before);
   });
 }
+
+test('a database that cannot keep every character is refused', async t => {
+  const url = new URL(await emptyDatabase());
+  const name = `${url.pathname.slice(1)}_latin1`;
+  await directly(url.href, `create database ${name} encoding latin1 locale 'C' template template0`);
+  t.after(() => directly(url.href, `drop database ${name}`));
+  const latin1 = Object.assign(new URL(url), { pathname: name });
+  await assert.rejects(openDatabase(latin1.href), {
+    name: 'DatabaseRefused',
+    message: /has the encoding LATIN1, and not UTF8$/,
+  });
+});
 
 test('a newer schema, and a user or a database that is not there, are refused with the reason', async () => {
   const url = await migratedDatabase();
