@@ -70,6 +70,8 @@ export function createServer({ log, record, sourceOf, limits }: ServerOptions): 
     genReqId: requestId,
     requestIdHeader: false,
     bodyLimit,
+    // Of ten seconds otherwise, for closing too, which would fail while requests in flight may still finish.
+    pluginTimeout: 0,
     // A request that comes on an open connection during the shutdown is served like those before it.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 100 },
