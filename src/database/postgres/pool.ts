@@ -22,8 +22,11 @@ export class Pool {
   async acquire(): Promise<PostgresConnection> {
     if (this.#closed) throw new DatabaseUnavailable('the database is closing');
     // The last used, so that those of a busy hour rest afterwards.
-    const idle = this.#idle.pop();
-    if (idle) return idle;
+    for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
+      if (idle.usable) return idle;
+      // Its server has said that it is going to end it.
+      idle.destroy();
+    }
     const waiter = Promise.withResolvers<PostgresConnection>();
     this.#waiting.push(waiter);
     this.#grow();

@@ -22,11 +22,17 @@ const quarter: DatabaseOptions = {
 async function startBehindProxy(t: TestContext, options: DatabaseOptions = {}) {
   const direct = await migratedDatabase();
   const proxy = await startProxy(t, direct);
-  const cut = cutter(t, proxy);
+  const clients = clientsOf(t, proxy);
+  /** Returns when each connection has heard of it. */
+  const cut = async (): Promise<void> => {
+    const ended = [...clients].map(client => new Promise(resolve => client.once('end', resolve)));
+    proxy.cut();
+    await Promise.all(ended);
+  };
   const database = await openDatabase(proxy.url, options);
   t.after(() => database.close());
   const app = await startApp(t, { database });
-  return { app, cut, database, direct, proxy };
+  return { app, clients, cut, database, direct, proxy };
 }
 
 /** What a machine that is busy with something else may take, where the test is not about time. */
@@ -34,8 +40,8 @@ const patient: DatabaseOptions = {
   patience: { statement: 20_000, transaction: 20_000, connection: 20_000, request: 60_000 },
 };
 
-/** Cuts the connections that this process makes through the proxy from now on, and returns when each has heard of it. */
-function cutter(t: TestContext, proxy: Way): () => Promise<void> {
+/** The connections that this process makes through a proxy from now on, while they are open. */
+function clientsOf(t: TestContext, proxy: Way): ReadonlySet<pg.Client> {
   const port = Number(new URL(proxy.url).port);
   const open = new Set<pg.Client>();
   const connect = pg.Client.prototype.connect as (...args: unknown[]) => unknown;
@@ -46,11 +52,7 @@ function cutter(t: TestContext, proxy: Way): () => Promise<void> {
     }
     return connect.apply(this, args);
   });
-  return async () => {
-    const ended = [...open].map(client => new Promise(resolve => client.once('end', resolve)));
-    proxy.cut();
-    await Promise.all(ended);
-  };
+  return open;
 }
 
 /** Somebody, and what they have, by way of a service that takes its time. */
@@ -128,6 +130,23 @@ test('connections that are cut while they rest are replaced before anybody meets
     await cut();
     assert.equal((await app.get('/me', person)).status, 200);
   }
+});
+
+test('a connection that its server has given notice of is not used from that moment on', async t => {
+  const { database, direct, clients } = await startBehindProxy(t, patient);
+  await database.ping();
+  const [client] = clients;
+  assert.ok(client && clients.size === 1);
+  const asked = new Promise((resolve, reject) => {
+    client.once('error', () => database.ping().then(resolve, reject));
+  });
+  const administrator = new pg.Client(direct);
+  await administrator.connect();
+  t.after(() => administrator.end());
+  await administrator.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+  );
+  await asked;
 });
 
 test('a commit whose answer is lost is neither a success nor a failure, and repeating it gives the one result', async t => {
