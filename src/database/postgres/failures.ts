@@ -63,7 +63,7 @@ export function isDemoted(error: unknown): boolean {
 
 /** What to throw where work with a database failed: the same, but saying which one, `what`. */
 export function failureOf(what: string, error: unknown): unknown {
-  const cause = error instanceof DatabaseUnavailable ? error.cause : error;
+  const cause = error instanceof DatabaseUnavailable ? (error.cause ?? error) : error;
   const reason = error instanceof DatabaseRefused ? error.message : refusal(cause);
   if (reason !== undefined) return new DatabaseRefused(`${what} ${reason}`, { cause: error });
   if (!(error instanceof DatabaseUnavailable)) return error;

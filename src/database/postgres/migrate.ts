@@ -2,11 +2,10 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { DatabaseOptions } from '../engine.ts';
 import { type ColumnTypes, type Migration, requireNothingPending } from '../migrations.ts';
 import type { PostgresConnection } from './connection.ts';
-import { kyselyOn } from './dialect.ts';
 import { isTransient } from './failures.ts';
 import { inTransaction } from './in-transaction.ts';
 import { inspect, type OwnTables } from './inspect.ts';
-import { Lease } from './turn.ts';
+import { readsAtStart } from './start-reads.ts';
 
 /** How often it is tried, where the server asks for another attempt or other nodes are at it as well. */
 const maxAttempts = 5;
@@ -21,7 +20,7 @@ export async function migrate(
   options: DatabaseOptions,
   now: () => Date,
 ): Promise<void> {
-  const db = kyselyOn<OwnTables>(new Lease(connection));
+  const db = readsAtStart<OwnTables>(connection, options);
   const look = (through: Kysely<OwnTables>) => inspect(through, migrations, options.accept);
   let pending = await look(db);
   if (options.migrate === false) requireNothingPending(pending);
@@ -85,7 +84,7 @@ const types: ColumnTypes = {
 };
 
 /** Every unique constraint and index of the schema: its columns, as `table.column`, by its name. */
-export async function findConstraints(connection: PostgresConnection): Promise<ReadonlyMap<string, string>> {
+export async function findConstraints(db: Kysely<unknown>): Promise<ReadonlyMap<string, string>> {
   const { rows } = await sql<{ name: string; columns: string }>`
     select c.relname::text as name,
       string_agg(format('%s.%s', t.relname, a.attname), ', ' order by k.position) as columns
@@ -95,6 +94,6 @@ export async function findConstraints(connection: PostgresConnection): Promise<R
     cross join lateral unnest(i.indkey) with ordinality as k (attribute, position)
     join pg_attribute a on a.attrelid = t.oid and a.attnum = k.attribute
     where i.indisunique
-    group by c.oid, c.relname`.execute(kyselyOn(new Lease(connection)));
+    group by c.oid, c.relname`.execute(db);
   return new Map(rows.map(({ name, columns }) => [name, columns]));
 }

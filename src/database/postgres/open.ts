@@ -8,6 +8,7 @@ import { PostgresEngine } from './engine.ts';
 import { failureOf } from './failures.ts';
 import { findConstraints, migrate } from './migrate.ts';
 import { Pool } from './pool.ts';
+import { readsAtStart } from './start-reads.ts';
 import { StatementNames } from './statement-names.ts';
 
 /**
@@ -35,11 +36,12 @@ export async function openPostgres<Tables>(
     const connection = await PostgresConnection.open(address, setUp);
     try {
       await migrate(connection, migrations, options, options.now ?? (() => new Date()));
+      const reads = readsAtStart<unknown>(connection, options);
       if (options.onNotDurable) {
-        const off = await findSettingsOff(connection);
+        const off = await findSettingsOff(reads);
         if (off.length > 0) options.onNotDurable(off);
       }
-      const constraints = await findConstraints(connection);
+      const constraints = await findConstraints(reads);
       const names = new StatementNames();
       const patience = { ...usualPatience, ...options.patience };
       const limits = { ...usualLimits, ...options.serverLimits };

@@ -220,6 +220,19 @@ test('a connection that is lost before its first answer takes nobody’s place f
     assert.ok(performance.now() - start < 1000);
 });
 
+for (const [what, statement] of [
+  ['looks at the schema', 'current_schema'],
+  ['looks for constraints', 'string_agg'],
+] as const) {
+  test(`a start whose server goes silent while it ${what} comes to an end`, async t => {
+    const proxy = await startProxy(t, await migratedDatabase());
+    proxy.loseAt(statement);
+    const serverLimits = { statement: 100 };
+    await assert.rejects(openDatabase(proxy.url, { serverLimits }), { name: 'DatabaseUnavailable' });
+    proxy.cut();
+  });
+}
+
 test('of a standby nothing is read: a connection to it is not used, and a request is a 503', async t => {
   const { app, cut, direct } = await startBehindProxy(t, patient);
   const person = await app.person();
