@@ -69,7 +69,7 @@ export async function buildApp(world: World): Promise<FastifyInstance> {
   answerProblems(app, translate, methodsAt);
   if (config.corsOrigins.length > 0) await allowOrigins(app, config.corsOrigins, methodsAt);
   requireDeclaredAccess(app);
-  readBodies(app);
+  readBodies(app, bodyLimit);
   await describeRoutes(app, world.version);
 
   // What the features need, and share.

@@ -13,20 +13,22 @@ const maxFraming = 16_384;
  * would, however long it is, to have the connection for the next request. `bodyLimit`: bytes.
  */
 export function boundRequests(app: Routes, bodyLimit: number): void {
-  const tooLarge = (): Problem =>
-    new Problem('payload_too_large', `The body is larger than ${bodyLimit / 1024} KiB.`);
   app.addHook('onRequest', (request, reply, done) => {
     const { 'transfer-encoding': chunked, 'content-length': length = 0, upgrade } = request.headers;
     const tooLong = Number(length) > bodyLimit;
     if (tooLong || chunked !== undefined) closeUnlessRead(request, reply);
     // What follows a wish for another protocol, which is not granted, may be in that protocol.
     if (upgrade !== undefined) reply.raw.shouldKeepAlive = false;
-    if (chunked !== undefined) boundWire(request, bodyLimit + maxFraming, tooLarge);
-    const fault = tooLong ? tooLarge() : faultOf(request);
+    if (chunked !== undefined) boundWire(request, bodyLimit + maxFraming, () => tooLarge(bodyLimit));
+    const fault = tooLong ? tooLarge(bodyLimit) : faultOf(request);
     // What one reader takes for the end of this request, another may not: it is the last of its connection.
     if (fault?.code === 'malformed_request') reply.raw.shouldKeepAlive = false;
     done(fault);
   });
+}
+
+export function tooLarge(bodyLimit: number): Problem {
+  return new Problem('payload_too_large', `The body is larger than ${bodyLimit / 1024} KiB.`);
 }
 
 function faultOf({ raw, headers }: FastifyRequest): Problem | undefined {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
 import { Problem } from '../errors.ts';
+import { readBody } from './body.ts';
 import { parseForm } from './form.ts';
 import { parseJson } from './json.ts';
 
@@ -15,15 +16,22 @@ const contentType = /^([a-z]+\/[a-z0-9.+-]+)(?:[ \t]*;[ \t]*charset=(?:utf-8|"ut
 
 /**
  * Reads bodies by exact media type. A body reaches a handler only where the route has a schema for its type: the check
- * is made here, on the header as it came, so that no two readings of the header can differ.
+ * is made here, on the header as it came, so that no two readings of the header can differ. `bodyLimit`: bytes.
  */
-export function readBodies(app: FastifyInstance): void {
+export function readBodies(app: FastifyInstance, bodyLimit: number): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
-    const accepted = acceptedBy(request.routeOptions.schema);
-    // Where no body is expected one is read, within the limit, and forgotten.
-    if (accepted.length === 0) return done(null, undefined);
-    done(null, parsers[mediaTypeOf(request, accepted)](bytes));
+  app.addContentTypeParser('*', (request, payload, done) => {
+    const use = (bytes: Buffer): void => {
+      let body: unknown;
+      try {
+        body = parse(request, bytes);
+      } catch (fault) {
+        done(fault as Error);
+        return;
+      }
+      done(null, body);
+    };
+    readBody(payload, bodyLimit, use, done);
   });
   app.addHook('onRoute', route => {
     const accepted = acceptedBy(route.schema);
@@ -32,6 +40,12 @@ export function readBodies(app: FastifyInstance): void {
       mediaTypeOf(request, accepted);
     };
   });
+}
+
+/** Where no body is expected one is read, within the limit, and forgotten. */
+function parse(request: FastifyRequest, bytes: Buffer): unknown {
+  const accepted = acceptedBy(request.routeOptions.schema);
+  return accepted.length === 0 ? undefined : parsers[mediaTypeOf(request, accepted)](bytes);
 }
 
 /** Throws `unsupported_media_type` for any other type, for none, and for a compressed body. */

@@ -58,16 +58,10 @@ function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyRe
 }
 
 const framework: Readonly<Record<string, readonly [Code, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The body is larger than 16 KiB.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
-    'malformed_request',
-    'The body is not as long as Content-Length says.',
-  ],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
     'The body has a media type that is not read here.',
   ],
-  ECONNRESET: ['malformed_request', 'The request ended before its body did.'],
 };
 
 function toProblem(error: unknown, translate: Translate): Problem {
