@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TSchema } from 'typebox';
+import { unavailable } from './errors.ts';
 import type { Routes } from './http/routes.ts';
 
 /** The OpenAPI document and the page that makes it clickable. */
 export function docsRoutes(app: Routes): void {
+  const cached = cachedAnswers();
   app.get(
     '/openapi.json',
     {
@@ -81,15 +83,36 @@ function answer(description: string, type: string, schema: TSchema) {
  */
 const large = 65_536;
 
+/**
+ * Connections with a large answer at once. For each the system may have to keep 4 MB, and copying that takes milliseconds:
+ * thousands of slow readers would have gigabytes, and whoever asks for anything would wait for seconds.
+ */
+export const maxLarge = 64;
+
 /** Answers with bytes that are made at the first request and kept. Browsers keep them too, and ask before each use. */
-function cached(type: string, make: () => string | Buffer) {
-  let kept: { readonly bytes: Buffer; readonly etag: string } | undefined;
-  return async (request: FastifyRequest, reply: FastifyReply) => {
-    kept ??= withTag(Buffer.from(make()));
-    void reply.headers({ 'cache-control': 'no-cache', etag: kept.etag });
-    if (request.headers['if-none-match']?.includes(kept.etag)) return reply.code(304).send();
-    if (kept.bytes.length > large) void reply.header('connection', 'close');
-    return reply.type(`${type}; charset=utf-8`).send(kept.bytes);
+function cachedAnswers() {
+  let free = maxLarge;
+  // Made once, and thrown at once, before Node begins what else was read with the request: refusing is to cost little.
+  const noPlace = unavailable('overloaded', 1);
+
+  /** The answer is the last of its connection, also where there is no place. */
+  function takePlace({ raw }: FastifyRequest, { raw: answer }: FastifyReply): void {
+    answer.shouldKeepAlive = false;
+    if (free === 0) throw noPlace;
+    free--;
+    raw.socket.once('close', () => free++);
+  }
+
+  return (type: string, make: () => string | Buffer) => {
+    let kept: { readonly bytes: Buffer; readonly etag: string } | undefined;
+    return (request: FastifyRequest, reply: FastifyReply) => {
+      kept ??= withTag(Buffer.from(make()));
+      const { bytes, etag } = kept;
+      const known = request.headers['if-none-match']?.includes(etag);
+      if (!known && bytes.length > large) takePlace(request, reply);
+      void reply.headers({ 'cache-control': 'no-cache', etag });
+      return known ? reply.code(304).send() : reply.type(`${type}; charset=utf-8`).send(bytes);
+    };
   };
 }
 

@@ -29,7 +29,10 @@ export function limitConnections(server: Server, limits: ConnectionLimits, recor
       if (socket.writableLength === 0 || socket.bytesWritten !== unread.sent) {
         unread.since = now;
         unread.sent = socket.bytesWritten;
-      } else if (now - unread.since > limits.stallTimeout) socket.destroy();
+      } else if (now - unread.since > limits.stallTimeout) {
+        // Closed in the usual way it would leave what the system has for it there, megabytes, for minutes.
+        socket.resetAndDestroy();
+      }
     }
     if (dropped === 0) return;
     record('connections_dropped', { dropped, connections: limits.connections });

@@ -4,6 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { buildApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { maxLarge } from '../../src/docs.ts';
 import { fixedLimits, type Limits } from '../../src/server.ts';
 import { startApp } from '../helpers/app.ts';
 import { Client } from '../helpers/client.ts';
@@ -74,8 +75,36 @@ test('who takes an answer bit by bit has no longer than who takes nothing of it'
   await once(socket, 'readable');
   const taking = setInterval(() => socket.read(65_536), 20);
   t.after(() => clearInterval(taking));
-  await once(socket, 'close');
+  const reset = await once(socket, 'close').catch(error => error);
   assert.ok(socket.bytesRead < 1e7, `${socket.bytesRead} bytes`);
+  // Otherwise the system would keep for it what it had taken.
+  assert.equal(reset.code, 'ECONNRESET');
+});
+
+test('no more than 64 have a large answer at once; who is refused is not kept, and places come back', async t => {
+  const { port, open, logged } = await start(t, {});
+  const large = 'GET /docs/swagger-ui.js HTTP/1.1\r\nhost: x\r\n\r\n';
+  const ask = (socket: Socket) => once(socket.on('error', () => undefined).end(large.repeat(3)), 'data');
+  await ask(connect(port, '127.0.0.1'));
+  const sockets = Array.from({ length: 200 }, () => connect(port, '127.0.0.1'));
+  await Promise.all(sockets.map(socket => once(socket, 'connect')));
+  while (open.size < sockets.length) await new Promise(setImmediate);
+  const answers = (await Promise.all(sockets.map(ask))).map(String);
+  const refused = answers.filter(answer => answer.startsWith('HTTP/1.1 503 '));
+  assert.ok(refused.length > 0 && refused.length < 200, `${refused.length} were refused`);
+  for (const answer of refused)
+    assert.match(answer, /\r\nretry-after: 1\r\n[\s\S]*\r\nconnection: close\r\n/i);
+  for (const socket of sockets) socket.destroy();
+  while (open.size > 0) await new Promise(setImmediate);
+  for (let count = 0; count < maxLarge; count++) {
+    const socket = connect(port, '127.0.0.1');
+    assert.match(String(await ask(socket)), /^HTTP\/1\.1 200 /);
+    socket.destroy();
+  }
+  while (open.size > 0) await new Promise(setImmediate);
+  // Of the three that each of them asked together.
+  const begun = logged.filter(({ route }) => route === '/docs/swagger-ui.js').length;
+  assert.equal(begun, 1 + sockets.length + maxLarge);
 });
 
 test('there are so many connections and no more, and idle ones make place', async t => {
