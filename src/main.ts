@@ -13,11 +13,14 @@ import type { Service } from './service.ts';
 const exConfig = 78;
 /** Of the same: the database does not answer. The supervisor is to try again. */
 const exTemporary = 75;
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 /** Milliseconds after the drain by which a stop is over, whatever hangs: requests, hashes and the database have less. */
 const patience = 30_000;
 
 // Whoever read it is gone: no reason to stop serving.
 process.stderr.on('error', () => undefined);
+// Before there is anything to stop. The first process of a container gets no signal but those that it has asked for.
+for (const signal of stopSignals) process.on(signal, leave);
 
 try {
   const [option = '', ...others] = process.argv.slice(2);
@@ -117,8 +120,14 @@ function stopOnSignal(service: Pick<Service, 'stop'>, drainDelay: number): (seco
     if (signals > 1) process.exit(1);
     stop(seconds);
   };
-  process.on('SIGTERM', () => onSignal(drainDelay));
-  process.on('SIGINT', () => onSignal(0));
-  process.on('SIGHUP', () => onSignal(0));
+  for (const signal of stopSignals) {
+    process.off(signal, leave);
+    process.on(signal, () => onSignal(signal === 'SIGTERM' ? drainDelay : 0));
+  }
   return stop;
+}
+
+/** With the exit code that shells give to whoever ends by a signal. */
+function leave(_: NodeJS.Signals, number: number): void {
+  process.exit(128 + number);
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Client } from '../helpers/client.ts';
 import { serviceFolder } from '../helpers/database.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
 import { ServiceProcess } from '../helpers/process.ts';
 
 test('after SIGTERM it serves on, not ready, each answer the last of its connection, until the delay is over', async t => {
@@ -36,6 +38,22 @@ test('a person at a terminal, or one who has closed it, does not wait for the de
     const { service } = await start(t, '300');
     assert.equal((await service.stop(signal)).code, 0, signal);
   }
+});
+
+test('a signal during the start is heard: it ends at once, by itself', async t => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  t.after(() => silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const settings = {
+    DATABASE_URL: `postgres://ada@127.0.0.1:${port}/plinth`,
+    SECRET: randomBytes(32).toString('base64url'),
+  };
+  const service = new ServiceProcess(t, temporaryFolder(t), settings);
+  // It has asked the database, and waits.
+  const [socket] = await once(silent, 'connection');
+  t.after(() => socket.destroy());
+  assert.equal((await service.stop('SIGTERM')).code, 143);
 });
 
 async function start(t: TestContext, drainDelay: string) {
