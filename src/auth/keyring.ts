@@ -1,7 +1,7 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import type { Static } from 'typebox';
 import type { Clock } from '../clock.ts';
-import type { Queries } from '../database.ts';
+import { DatabaseRefused, type Queries } from '../database.ts';
 import type { Vault } from '../vault.ts';
 import { algorithm, findKeys, type SigningKey, signerAt, signsAt, verifiesAt } from './key-models.ts';
 import { maxStaleness, sealContext } from './keys.ts';
@@ -41,7 +41,7 @@ interface Loaded {
   readonly privateKey: CryptoKey | undefined;
 }
 
-/** Rejects when the vault cannot open a key that signs. */
+/** Throws `DatabaseRefused` when a key cannot be read, or the vault cannot open one that signs. */
 export async function openKeyring(options: KeyringOptions): Promise<Keyring> {
   const { db, clock, monotonic, onChange, onFailure } = options;
   let told = '';
@@ -105,19 +105,28 @@ async function load({ db, vault, clock }: KeyringOptions): Promise<ReadonlyMap<s
   const now = clock();
   const rows = await findKeys(db, now);
   const loaded = await Promise.all(
-    rows.map(async row => {
-      const signs = signsAt(row, now) || (row.signs_from_at ?? now) > now;
-      const privateJwk = signs ? vault.open(row.private_encrypted, sealContext(row.id)) : undefined;
-      const publicJwk = JSON.parse(row.public_jwk) as Loaded['publicJwk'];
-      return {
-        row,
-        publicJwk,
-        publicKey: await importKey(publicJwk),
-        privateKey: privateJwk === undefined ? undefined : await importKey(JSON.parse(privateJwk)),
-      };
-    }),
+    rows.map(row =>
+      loadKey(row, vault, now).catch(cause => {
+        throw new DatabaseRefused(
+          `the signing key ${row.id} in the database is damaged: bring a backup back or revoke it (${cause})`,
+          { cause },
+        );
+      }),
+    ),
   );
   return new Map(loaded.map(key => [key.row.id, key]));
+}
+
+async function loadKey(row: SigningKey, vault: Vault, now: Date): Promise<Loaded> {
+  const signs = signsAt(row, now) || (row.signs_from_at ?? now) > now;
+  const privateJwk = signs ? vault.open(row.private_encrypted, sealContext(row.id)) : undefined;
+  const publicJwk = JSON.parse(row.public_jwk) as Loaded['publicJwk'];
+  return {
+    row,
+    publicJwk,
+    publicKey: await importKey(publicJwk),
+    privateKey: privateJwk === undefined ? undefined : await importKey(JSON.parse(privateJwk)),
+  };
 }
 
 function timesOf({ row: { id, signs_from_at, retired_at, verifies_until_at } }: Loaded): KeyTimes {

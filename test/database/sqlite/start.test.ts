@@ -53,6 +53,12 @@ const refusals: readonly (readonly [
     /newer/,
   ],
   [
+    'a signing key is damaged',
+    data => change(data, "update signing_keys set private_encrypted = 'v1..'"),
+    {},
+    /the signing key \S+ in the database is damaged/,
+  ],
+  [
     'the database is of another program',
     data => change(data, 'pragma application_id = 1'),
     {},
