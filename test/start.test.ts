@@ -109,11 +109,11 @@ test('an old Node gets one clear line', async () => {
   assert.match(stderr, /^Plinth needs Node 26 or later and this is 20\.20\.2\..*\n$/);
 });
 
-test('however it is started, V8 has a bound for garbage that it would otherwise keep for the next burst', () => {
+test('however it is started, V8 has the flags that docs/decisions/speed.md and docs/reliability.md give reasons for', () => {
   const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const [, container = ''] = /^CMD (\[.*\])$/m.exec(read('Dockerfile')) ?? [];
-  const start = 'node --max-semi-space-size=16 bin/start.js';
+  const start = 'node --max-semi-space-size=16 --no-allocation-site-pretenuring bin/start.js';
   assert.equal(scripts['start'], start);
   assert.equal(scripts['start:confined'], `${start} confined`);
   assert.deepEqual(JSON.parse(container), start.split(' '));

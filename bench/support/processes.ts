@@ -60,10 +60,11 @@ export async function startBare(answers: Readonly<Record<string, FixedAnswer>>):
   return server(child, port, performance.now() - before);
 }
 
-/** A program of this folder that sends its port when it serves. */
+/** A program of this folder that sends its port when it serves, on a Node with the flags of `npm start`. */
 export async function forkServer(program: string, words: readonly string[]): Promise<Server> {
   const before = performance.now();
-  const child = fork(new URL(program, import.meta.url), words);
+  const execArgv = startCommand().filter(word => word.startsWith('-'));
+  const child = fork(new URL(program, import.meta.url), words, { execArgv });
   const [port] = await once(child, 'message');
   return server(child, port, performance.now() - before);
 }
