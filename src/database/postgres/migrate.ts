@@ -75,13 +75,13 @@ async function createHistory(tx: Transaction<OwnTables>): Promise<void> {
     .execute();
 }
 
-const types: ColumnTypes = {
+export const types = {
   id: 'uuid',
   text: 'text',
   integer: 'bigint',
   time: 'timestamptz',
   json: 'jsonb',
-};
+} as const satisfies ColumnTypes;
 
 /** Every unique constraint and index of the schema: its columns, as `table.column`, by its name. */
 export async function findConstraints(db: Kysely<unknown>): Promise<ReadonlyMap<string, string>> {

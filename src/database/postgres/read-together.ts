@@ -1,6 +1,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
-import type { Kind, Params, PreparedRead } from '../prepared.ts';
+import type { Params, PreparedRead } from '../prepared.ts';
 import type { Asker } from './budgets.ts';
+import { types } from './migrate.ts';
 import { type Execute, type Found, ReadQueue } from './read-queue.ts';
 
 export type Together<Tables> = <Values extends object, Row>(
@@ -50,10 +51,3 @@ function combined<Tables, Values extends object, Row>(
     db,
   );
 }
-
-const types: Readonly<Record<Kind, string>> = {
-  id: 'uuid',
-  text: 'text',
-  integer: 'bigint',
-  time: 'timestamptz',
-};
