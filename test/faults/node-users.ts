@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { openDatabase } from '../../src/database.ts';
@@ -19,8 +20,8 @@ export class NodeUsers {
   /** `url`: of a superuser, who owns the tables and is to be none of the nodes. */
   static async on(url: string): Promise<NodeUsers> {
     await (await openDatabase(url)).close();
-    // Of one connection, so that questions wait for each other.
-    return new NodeUsers(new pg.Pool({ connectionString: url, max: 1 }), url);
+    // Of one connection, so that questions wait for each other; it stays until the end.
+    return new NodeUsers(new pg.Pool({ connectionString: url, max: 1, idleTimeoutMillis: 0 }), url);
   }
 
   /** One more; the URL of the database as that user. */
@@ -53,7 +54,10 @@ export class NodeUsers {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of this.#made) await this.#administrator.query(`drop role ${name}`);
+    // `end` does not wait for the connection, which a server that stops meanwhile would tell of, and nobody would listen.
+    const closed = once(this.#administrator, 'remove');
     await this.#administrator.end();
+    await closed;
   }
 
   async #left(names: readonly string[]): Promise<string[]> {
