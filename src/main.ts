@@ -19,8 +19,12 @@ const patience = 30_000;
 
 // Whoever read it is gone: no reason to stop serving.
 process.stderr.on('error', () => undefined);
-// Before there is anything to stop. The first process of a container gets no signal but those that it has asked for.
-for (const signal of stopSignals) process.on(signal, leave);
+/** What a signal does now. Before there is anything to stop, it ends the process. */
+let hear: (signal: NodeJS.Signals, number: number) => void = leave;
+// The first process of a container gets no signal but those that it has asked for. And asked for once: a signal that has
+// come while the event loop was busy is lost where its only listener is taken away, be it for another one.
+for (const signal of stopSignals)
+  process.on(signal, (name: NodeJS.Signals, number: number) => hear(name, number));
 
 try {
   const [option = '', ...others] = process.argv.slice(2);
@@ -120,10 +124,7 @@ function stopOnSignal(service: Pick<Service, 'stop'>, drainDelay: number): (seco
     if (signals > 1) process.exit(1);
     stop(seconds);
   };
-  for (const signal of stopSignals) {
-    process.off(signal, leave);
-    process.on(signal, () => onSignal(signal === 'SIGTERM' ? drainDelay : 0));
-  }
+  hear = signal => onSignal(signal === 'SIGTERM' ? drainDelay : 0);
   return stop;
 }
 

@@ -56,6 +56,21 @@ test('a signal during the start is heard: it ends at once, by itself', async t =
   assert.equal((await service.stop('SIGTERM')).code, 143);
 });
 
+test('a signal that comes just before it serves, while the event loop is busy, is heard too', async t => {
+  // When it is about to listen: all that follows it, but for PostgreSQL, is done in one turn of the loop.
+  const program = `
+    import { Server } from 'node:net';
+    const { listen } = Server.prototype;
+    Server.prototype.listen = function (...options) {
+      Server.prototype.listen = listen;
+      process.kill(process.pid, 'SIGTERM');
+      return listen.apply(this, options);
+    };`;
+  const flags = ['--import', `data:text/javascript,${encodeURIComponent(program)}`];
+  const { code } = await new ServiceProcess(t, await serviceFolder(t), {}, { flags }).ended();
+  assert.ok(code === 0 || code === 143, `${code}`);
+});
+
 async function start(t: TestContext, drainDelay: string) {
   const service = new ServiceProcess(t, await serviceFolder(t), { DRAIN_DELAY: drainDelay });
   return { service, client: await service.client() };
