@@ -2,8 +2,9 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, readConfig } from './config.ts';
+import { DatabaseRefused } from './database/errors.ts';
 import { readEnvironment } from './environment.ts';
-import { secretBeside } from './secret.ts';
+import { SecretRefused, secretBeside } from './secret.ts';
 
 /**
  * Starts the service in the place of this process, under Node's permission model: it reads its own code and what its
@@ -71,7 +72,11 @@ async function prepare(): Promise<string[]> {
     return databaseUrl.startsWith('sqlite:')
       ? await prepareFolder({ databaseUrl, secret, migrate })
       : certificates(databaseUrl);
-  } catch {
+  } catch (error) {
+    if (error instanceof SecretRefused || error instanceof DatabaseRefused) {
+      refuse(error.message);
+      process.exit();
+    }
     // The service finds the same, and says it.
     return [];
   }
@@ -90,7 +95,9 @@ async function prepareFolder({
     const { openDatabase } = await import('./database.ts');
     await (await openDatabase(databaseUrl)).close();
   }
-  return [realpathSync(dirname(resolve(path)))];
+  const folder = dirname(resolve(path));
+  // Both: what is asked for by a link is looked up as it was asked for.
+  return [folder, realpathSync(folder)];
 }
 
 /** Of a PostgreSQL server, where a file has them. */

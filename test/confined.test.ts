@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { serviceFolder } from './helpers/database.ts';
+import { temporaryFolder } from './helpers/folder.ts';
 import { logIn, refresh } from './helpers/nodes.ts';
 import { ServiceProcess } from './helpers/process.ts';
 
@@ -76,6 +77,27 @@ test('confined, faults of the settings are told as ever', { skip }, async t => {
   const ended = await new ServiceProcess(t, await serviceFolder(t), {}, wrong).ended();
   assert.equal(ended.code, 78);
   assert.match(ended.stderr, /^--inspect: .*\n$/);
+});
+
+test('confined, its data may lie behind a link', { skip }, async t => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'elsewhere'));
+  symlinkSync('elsewhere', join(folder, 'link'));
+  for (const _ of ['the first start', 'another one']) {
+    const url = 'sqlite:link/plinth.db';
+    const service = new ServiceProcess(t, folder, { DATABASE_URL: url }, { words });
+    assert.equal((await (await service.client()).get('/health/ready')).status, 200);
+    assert.equal((await service.stop()).code, 0);
+  }
+});
+
+test('confined, a folder that cannot be had is told as ever', { skip }, async t => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'file'), '');
+  const settings = { DATABASE_URL: 'sqlite:file/plinth.db' };
+  const { code, stderr } = await new ServiceProcess(t, folder, settings, { words }).ended();
+  assert.match(stderr, /^the secret file\/secret cannot be read or made: ENOTDIR.*\n$/);
+  assert.equal(code, 78);
 });
 
 /** What a program within the service can do when it listens: an error's code, or `done`. */
