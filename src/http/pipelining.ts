@@ -25,6 +25,8 @@ export function boundPipelining(handler: Handler): Handler {
       return;
     }
     response.on('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    // The answer will be the last one, as all are while the service drains: it may be given much later.
+    if (!response.shouldKeepAlive) over.add(socket);
     handler(request, response);
     if (response.headersSent && !response.shouldKeepAlive) over.add(socket);
   };

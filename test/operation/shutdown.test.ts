@@ -26,6 +26,24 @@ test('after SIGTERM it serves on, not ready, each answer the last of its connect
   await assert.rejects(client.get('/health/live'));
 });
 
+test('while it drains, nothing is done for which there would be no answer', async t => {
+  const { service, client } = await start(t, '300');
+  const socket = await openConnection(client);
+  service.child.kill('SIGTERM');
+  while ((await client.get('/health/ready')).status === 200) await new Promise(setImmediate);
+  const [first, second] = ['ada', 'bob'].map(name => {
+    const body = JSON.stringify({ email: `${name}@example.com`, password: 'correct horse battery', name });
+    const head = `host: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+    return { body, request: `POST /users HTTP/1.1\r\n${head}\r\n\r\n${body}` };
+  });
+  assert.ok(first && second);
+  socket.write(first.request + second.request);
+  const answers = (await socket.toArray()).join('');
+  assert.deepEqual(answers.match(/^HTTP.*$/gm), ['HTTP/1.1 201 Created']);
+  const again = await client.post('/users', JSON.parse(second.body));
+  assert.equal(again.status, 201);
+});
+
 test('a second signal ends the process at once', async t => {
   const { service, client } = await start(t, '300');
   service.child.kill('SIGTERM');
