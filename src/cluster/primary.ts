@@ -48,6 +48,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   const running = new Set<Worker>();
   const servingSince = new WeakMap<Worker, number>();
   const over = new AbortController();
+  let stopping: Stop | undefined;
   // However this process ends, none of them stays behind, not even one whose event loop does not turn.
   process.once('exit', () => {
     for (const worker of running) worker.process.kill('SIGKILL');
@@ -60,6 +61,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     worker.on('message', message => {
       if (!isServing(message)) return;
       servingSince.set(worker, monotonic());
+      // Before it serves a worker has nobody who listens for it.
+      if (stopping) worker.send(stopping, () => undefined);
       resolve(message.address);
     });
     const ended = once(worker, 'exit')
@@ -102,6 +105,7 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
 
     async stop(drainDelay) {
       const message: Stop = { stop: drainDelay };
+      stopping = message;
       over.abort();
       // One that has just gone cannot be told, and need not be.
       for (const worker of running) worker.send(message, () => undefined);

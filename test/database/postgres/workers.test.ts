@@ -58,6 +58,13 @@ test('requests in flight finish on every worker after the signal to stop', async
   assert.equal((await service.ended()).code, 0);
 });
 
+test('one that still starts hears of the stop too', async t => {
+  const service = await start(t, { WORKERS: '2' });
+  // The second is started when the first serves.
+  await service.client();
+  assert.equal((await service.stop()).code, 0);
+});
+
 test('a second signal ends all at once', async t => {
   const service = await start(t, { WORKERS: '2', BCRYPT_COST: '15' });
   const client = await service.client();
