@@ -57,7 +57,7 @@ async function serve(config: Config): Promise<string> {
   // Not loaded where others serve: it is most of the program.
   const { startService } = await import('./service.ts');
   const service = await startService(config, { isWorker });
-  const stop = stopOnSignal(service, config.drainDelay);
+  const stop = stopOnSignal(service, config);
   if (isWorker) reportToPrimary(service.address, stop);
   return service.address;
 }
@@ -78,7 +78,7 @@ async function serveWithWorkers(config: Config): Promise<string> {
       workers.stop(0).finally(() => process.exit(1));
     },
   });
-  stopOnSignal({ stop: seconds => workers.stop(seconds).then(() => output.flush()) }, config.drainDelay);
+  stopOnSignal({ stop: seconds => workers.stop(seconds).then(() => output.flush()) }, config);
   return workers.address;
 }
 
@@ -101,10 +101,15 @@ function announce(address: string, config: Config): void {
 
 /**
  * SIGTERM comes from a supervisor that has to tell a load balancer: the service goes on for `DRAIN_DELAY`. SIGINT comes
- * from a person, and SIGHUP from a terminal that is gone: there is no delay. The second signal ends the process at once.
+ * from a person, and SIGHUP from a terminal that is gone: there is no delay. The next signal ends the process at once.
  * Returned: what the first of them does.
  */
-function stopOnSignal(service: Pick<Service, 'stop'>, drainDelay: number): (seconds: number) => void {
+function stopOnSignal(
+  service: Pick<Service, 'stop'>,
+  { drainDelay, environment }: Config,
+): (seconds: number) => void {
+  // Each Ctrl-C comes twice to a program under `node --watch`: from the terminal, and from the watcher.
+  const patient = environment === 'development' ? 2 : 1;
   let stopping = false;
   let signals = 0;
   const stop = (seconds: number): void => {
@@ -121,7 +126,7 @@ function stopOnSignal(service: Pick<Service, 'stop'>, drainDelay: number): (seco
   };
   const onSignal = (seconds: number): void => {
     signals++;
-    if (signals > 1) process.exit(1);
+    if (signals > patient) process.exit(1);
     stop(seconds);
   };
   hear = signal => onSignal(signal === 'SIGTERM' ? drainDelay : 0);

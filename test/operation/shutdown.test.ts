@@ -51,6 +51,26 @@ test('a second signal ends the process at once', async t => {
   assert.equal((await service.stop('SIGTERM')).code, 1);
 });
 
+test('in development the second is the same Ctrl-C as the first, by way of the watcher', async t => {
+  const settings = { NODE_ENV: 'development', DRAIN_DELAY: '0' };
+  const service = new ServiceProcess(t, await serviceFolder(t), settings);
+  const client = await service.client();
+  const socket = await openConnection(client);
+  socket.write('GET /health/live HTTP/1.1\r\n');
+  service.child.kill('SIGINT');
+  const isGone = (): Promise<boolean> =>
+    client.get('/health/live').then(
+      () => false,
+      () => true,
+    );
+  while (!(await isGone())) await new Promise(setImmediate);
+  service.child.kill('SIGTERM');
+  socket.write('host: x\r\n\r\n');
+  const [text] = await once(socket, 'data');
+  assert.match(text, /^HTTP\/1\.1 200 /);
+  assert.equal((await service.ended()).code, 0);
+});
+
 test('a person at a terminal, or one who has closed it, does not wait for the delay', async t => {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) {
     const { service } = await start(t, '300');
