@@ -109,7 +109,7 @@ test('an old Node gets one clear line', async () => {
   assert.match(stderr, /^Plinth needs Node 26 or later and this is 20\.20\.2\..*\n$/);
 });
 
-test('however it is started, V8 has the flags that docs/decisions/speed.md and docs/reliability.md give reasons for', () => {
+test('npm start, its confined form and the container give V8 the flags that docs/decisions/speed.md and docs/reliability.md have reasons for', () => {
   const read = (file: string): string => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const [, container = ''] = /^CMD (\[.*\])$/m.exec(read('Dockerfile')) ?? [];

@@ -45,15 +45,15 @@ test('a worker that is killed is replaced, and the others serve meanwhile', asyn
 test('requests in flight finish on every worker after the signal to stop', async t => {
   const service = await start(t, { WORKERS: '2', BCRYPT_COST: '13' });
   const client = await service.client();
-  await listening(service, 2);
+  const workers = await listening(service, 2);
   const registrations = Array.from({ length: 4 }, (_, i) =>
     client.post('/users', { email: `p${i}@example.com`, password }),
   );
   // Connections are accepted in order, so when these have been answered the first four are at work.
   for (let i = 0; i < 4; i++) await client.get('/health/live', { headers: { connection: 'close' } });
   // As a terminal does it: everybody gets the signal.
+  for (const pid of workers.keys()) process.kill(pid, 'SIGINT');
   service.child.kill('SIGINT');
-  for (const pid of (await listening(service, 2)).keys()) process.kill(pid, 'SIGINT');
   for (const { status } of await Promise.all(registrations)) assert.equal(status, 201);
   assert.equal((await service.ended()).code, 0);
 });
