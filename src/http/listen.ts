@@ -68,26 +68,19 @@ async function ownAddresses(
 ): Promise<readonly string[]> {
   const all = [...new Set((await resolve(host)).map(({ address }) => address))];
   if (all.length === 1) return all;
-  const own = await Promise.all(all.map(isOwn));
+  const tried = await Promise.allSettled(all.map(address => requireFree(address, 0)));
+  const own = all.filter((_, at) => tried[at]?.status === 'fulfilled');
   // Without any, the first one says why.
-  return own.includes(true) ? all.filter((_, at) => own[at]) : all.slice(0, 1);
+  return own.length > 0 ? own : all.slice(0, 1);
 }
 
-async function isOwn(address: string): Promise<boolean> {
-  // `exclusive`: a worker is not to have its primary look.
-  const server = createServer().listen({ host: address, port: 0, exclusive: true });
-  return await once(server, 'listening').then(
-    () => {
-      server.close();
-      return true;
-    },
-    () => false,
-  );
-}
-
-/** Who shares an address would share it with any other program of the same user that does. */
+/**
+ * Rejects where somebody listens already, or the address is none of this machine's. Who shares an address would share it
+ * with any other program of the same user that does.
+ */
 async function requireFree(host: string, port: number): Promise<void> {
-  const server = createServer().listen({ host, port });
+  // `exclusive`: a worker is not to have its primary look.
+  const server = createServer().listen({ host, port, exclusive: true });
   await once(server, 'listening');
   server.close();
   await once(server, 'close');

@@ -19,7 +19,7 @@ export function logRequests(app: FastifyInstance, log: Log): void {
 export function logRequest(request: FastifyRequest, reply: FastifyReply, source: Source, log: Log): void {
   if (!log.isLevelEnabled('info')) return;
   // Fastify's own onResponse would not tell of those who do not wait.
-  reply.raw.on('close', () => log.stream.write(requestLine(request, reply, source.address, log.fields)));
+  reply.raw.on('close', () => log.stream.write(requestLine(request, reply, source.address, log)));
 }
 
 /**
@@ -27,12 +27,7 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply, source:
  * quoted by `JSON.stringify` has no character to escape: numbers, ids by their form, codes, and methods, which are those
  * that Node's parser knows.
  */
-function requestLine(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  ip: string | null,
-  fields: string,
-): string {
+function requestLine(request: FastifyRequest, reply: FastifyReply, ip: string | null, log: Log): string {
   const { id, method, routeOptions, refusal } = request;
   const route = routeOptions.url === undefined ? 'null' : JSON.stringify(routeOptions.url);
   // Without an answer there is no status, whatever it would have become.
@@ -42,20 +37,7 @@ function requestLine(
   const whose = whoseIs(request);
   const who = whose ? `,"user_id":"${whose.user_id}","session_id":"${whose.session_id}"` : '';
   return (
-    `{"level":30,"time":"${timestamp()}"${fields},"request_id":"${id}","ip":${JSON.stringify(ip)},"method":"${method}",` +
+    `{"level":30,"time":"${log.timestamp()}"${log.fields},"request_id":"${id}","ip":${JSON.stringify(ip)},"method":"${method}",` +
     `"route":${route},"status":${status}${code},"duration_ms":${duration}${who}}\n`
   );
-}
-
-let lastMillisecond = 0;
-let lastTimestamp = '';
-
-/** The wall clock's. Many requests end in one millisecond, and writing it down costs more than all else of a line. */
-function timestamp(): string {
-  const now = Date.now();
-  if (now !== lastMillisecond) {
-    lastMillisecond = now;
-    lastTimestamp = new Date(now).toISOString();
-  }
-  return lastTimestamp;
 }
