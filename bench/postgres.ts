@@ -36,7 +36,8 @@ for (const [name, [database, reads]] of Object.entries(variants)) {
   const prefix = name === 'PostgreSQL, each alone' ? 'alone' : 'person';
   const tokens = await registerPeople(server.port, people, prefix);
   const requests = tokens.map(token => rawRequest('/me', token));
-  for (const connections of [1, 32, 128]) runs.push({ name, server, requests, connections, samples: [] });
+  for (const connections of [1, 32, 128, 512])
+    runs.push({ name, server, requests, connections, samples: [] });
 }
 
 interface Run {
