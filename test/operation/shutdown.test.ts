@@ -12,8 +12,9 @@ test('after SIGTERM it serves on, not ready, each answer the last of its connect
   const { service, client } = await start(t, '2');
   const { token } = await client.person();
   const socket = await openConnection(client);
-  service.child.kill('SIGTERM');
+  // Before the signal: afterwards the service may run first, and for a while.
   const began = performance.now();
+  service.child.kill('SIGTERM');
   while ((await client.get('/health/ready')).status === 200) await new Promise(setImmediate);
   // On a connection from before, and on new ones.
   assert.match(await ask(socket, '/health/live'), /^HTTP\/1\.1 200 .*^connection: close\r$/ims);
