@@ -90,10 +90,10 @@ class Program {
       // Each on a connection of its own, because connections are what is divided. One that was just being handed to a
       // worker as it died hears nothing.
       const options = { headers: { connection: 'close' }, signal: AbortSignal.timeout(500) };
-      const answer = await fetch(this.url, options).catch(() => undefined);
-      if (!answer) continue;
-      const { pid, threads } = (await answer.json()) as { pid: number; threads: number };
-      if (pid !== without) found.set(pid, threads);
+      const answer = (await fetch(this.url, options)
+        .then(response => response.json())
+        .catch(() => undefined)) as { pid: number; threads: number } | undefined;
+      if (answer && answer.pid !== without) found.set(answer.pid, answer.threads);
     }
     return found;
   }
