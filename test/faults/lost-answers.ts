@@ -13,18 +13,22 @@ export const lostAnswers: Experiment = {
   name: 'lost-answers',
   shows:
     'connections cut after the commit: clients ask again, everything is done once, and nobody is logged out',
-  run: (scope, plan) => loseAnswers(scope, plan, {}),
+  run: (scope, plan) => loseAnswers(scope, plan, {}, share),
   control: (scope, plan) =>
     loseAnswers(
       scope,
       { ...plan, scale: 'short' },
       { entry: fileURLToPath(new URL('./forgetful-service.ts', import.meta.url)) },
+      shareOfControl,
     ),
 };
 
 /** Of the answers. */
 const share = 0.05;
-async function loseAnswers(scope: Scope, plan: Plan, start: Start): Promise<Observed> {
+/** So many that those to a refresh are certainly among them, which alone are missed: with fewer it may be none. */
+const shareOfControl = 0.1;
+
+async function loseAnswers(scope: Scope, plan: Plan, start: Start, share: number): Promise<Observed> {
   const isFull = plan.scale === 'full';
   const writes = plan.rounds ?? (isFull ? 500 : 20);
   const node = new Node(scope, folderOf(scope), plan.database, start);

@@ -13,16 +13,18 @@ export const unreliable: Experiment = {
   name: 'unreliable',
   shows:
     'a database that fails at random, also after a commit: whatever many people do at once, each has one true state',
-  run: (scope, plan) => failAtRandom(scope, plan, failing),
-  control: (scope, plan) => failAtRandom(scope, { ...plan, scale: 'short' }, lying),
+  run: (scope, plan) => failAtRandom(scope, plan, failing, share),
+  control: (scope, plan) => failAtRandom(scope, { ...plan, scale: 'short' }, lying, shareOfControl),
 };
 
 type Variant = (database: Database, fails: () => boolean) => Database;
 
 /** Of all reads, beginnings, commits and moments after a commit. */
 const share = 0.02;
+/** Of all commits: so many that some are certainly missed, which not every one is. */
+const shareOfControl = 0.2;
 
-async function failAtRandom(scope: Scope, plan: Plan, variant: Variant): Promise<Observed> {
+async function failAtRandom(scope: Scope, plan: Plan, variant: Variant, share: number): Promise<Observed> {
   const isFull = plan.scale === 'full';
   const writes = plan.rounds ?? (isFull ? 1000 : 40);
   const random = randomFrom(plan.seed);
