@@ -50,12 +50,14 @@ export class Balancer {
   }
 
   async #look(url: string): Promise<void> {
-    const answer = await fetch(`${url}/health/ready`, { headers: { connection: 'close' } }).catch(
-      () => undefined,
-    );
-    await answer?.arrayBuffer();
+    const status = await fetch(`${url}/health/ready`, { headers: { connection: 'close' } })
+      .then(
+        // Also the body may not come, of a node that ends.
+        answer => answer.arrayBuffer().then(() => answer.status),
+      )
+      .catch(() => 0);
     const node = this.#nodes.get(url);
-    if (node) node.ready = answer?.status === 200;
+    if (node) node.ready = status === 200;
   }
 
   #forward(method: string, path: string, headers: object, body: Buffer, outgoing: ServerResponse): void {
