@@ -8,6 +8,11 @@ import { startApp, type TestApp, unlimited } from '../helpers/app.ts';
 const samples = 150;
 /** Of two samples, one of each kind, how often the first is the longer: 0.5 tells nothing. 150 each give ±0.035. */
 const indistinguishable = 0.12;
+/**
+ * Chance alone goes beyond that in one of three thousand comparisons, and never as far as this. Where it is between the two,
+ * more samples are taken, up to four times as many, and all of them together decide.
+ */
+const obvious = 0.3;
 
 test('a stranger cannot tell by time whether an address is known', async t => {
   const app = await startApp(t, { settings: { ...unlimited, BCRYPT_COST: '7' } });
@@ -82,7 +87,12 @@ async function compare(
   { status: expected = 401, before = () => undefined }: Comparison = {},
 ): Promise<number> {
   const times: { known: number[]; unknown: number[] } = { known: [], unknown: [] };
-  for (let i = 0; i < samples + 10; i++) {
+  for (let i = 0; i < 4 * samples + 10; i++) {
+    if (i > 10 && (i - 10) % samples === 0) {
+      const auc = areaUnderCurve(times.known, times.unknown);
+      const distance = Math.abs(auc - 0.5);
+      if (distance < indistinguishable || distance > obvious) return auc;
+    }
     for (const [kind, email] of [
       ['known', known],
       ['unknown', unknown],
