@@ -8,6 +8,7 @@ import { listen } from '../../src/http/listen.ts';
 import { createSources } from '../../src/http/source.ts';
 import { createLog } from '../../src/log.ts';
 import { createServer, limitsOf } from '../../src/server.ts';
+import { freePort } from '../helpers/postgres/server.ts';
 
 const host = '127.0.0.1';
 /** So many that they come by every socket that listens. */
@@ -128,14 +129,10 @@ test('the limit of connections is one of all that come by any socket', async t =
 
 /** At an address that is free, and the name that says so for as long as it is not closed. */
 async function startOfAnother(t: TestContext) {
-  const free = createTcpServer().listen({ host, port: 0 });
-  await once(free, 'listening');
-  const { port } = free.address() as AddressInfo;
+  const port = await freePort();
   const name = createTcpServer().listen(`\0plinth starts on ${port}`);
   t.after(() => name.close());
   await once(name, 'listening');
-  free.close();
-  await once(free, 'close');
   return { port, name };
 }
 
