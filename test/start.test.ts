@@ -26,7 +26,10 @@ test('a second start finds everything again', async t => {
 });
 
 test('requests in flight finish after the signal to stop', async t => {
-  const service = new ServiceProcess(t, await serviceFolder(t), { BCRYPT_COST: '13' });
+  const service = new ServiceProcess(t, await serviceFolder(t), {
+    BCRYPT_COST: '13',
+    HASH_MAX_WAIT: '60000',
+  });
   const client = await service.client();
   let answered = 0;
   const registrations = Array.from({ length: 4 }, (_, i) =>

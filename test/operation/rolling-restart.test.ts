@@ -4,7 +4,7 @@ import { onPostgres } from '../helpers/database.ts';
 import { rollNodes } from './rolling-restart.ts';
 
 test('three nodes are replaced under load, and no request fails', async t => {
-  const { requests, failed, exitCodes } = await rollNodes(t, { rounds: 1, drainDelay: 1, clients: 3 });
+  const { requests, failed, exitCodes } = await rollNodes(t, { rounds: 1, drainDelay: 2, clients: 3 });
   assert.deepEqual(failed, []);
   assert.deepEqual(exitCodes, Array(3).fill(0));
   assert.ok(requests > 50, `${requests} requests`);

@@ -43,7 +43,7 @@ test('a worker that is killed is replaced, and the others serve meanwhile', asyn
 });
 
 test('requests in flight finish on every worker after the signal to stop', async t => {
-  const service = await start(t, { WORKERS: '2', BCRYPT_COST: '13' });
+  const service = await start(t, { WORKERS: '2', BCRYPT_COST: '13', HASH_MAX_WAIT: '60000' });
   const client = await service.client();
   const workers = await listening(service, 2);
   const registrations = Array.from({ length: 4 }, (_, i) =>
