@@ -3,7 +3,12 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import type { Config } from './config.ts';
 import type { RecordEvent } from './events.ts';
 import { limitConnections } from './http/connections.ts';
-import { answerClientError, recordRefusals, refuseTunnel } from './http/parser-errors.ts';
+import {
+  answerClientError,
+  recordRefusals,
+  refuseOtherProtocols,
+  refuseTunnel,
+} from './http/parser-errors.ts';
 import { boundPipelining, type Handler } from './http/pipelining.ts';
 import { answerFrameworkError } from './http/problems.ts';
 import { requestId } from './http/request-id.ts';
@@ -87,7 +92,7 @@ export function createServer({ log, record, sourceOf, limits }: ServerOptions): 
 }
 
 function createHttpServer(fastify: Handler, limits: Limits, record: RecordEvent): Server {
-  const handler = boundPipelining(fastify);
+  const handler = boundPipelining(refuseOtherProtocols(fastify, record));
   // Not imported: see http/status-codes.ts.
   const server = process.getBuiltinModule('node:http').createServer(
     {

@@ -4,12 +4,14 @@ import type { Duplex } from 'node:stream';
 import { type Code, Problem } from '../errors.ts';
 import type { RecordEvent } from '../events.ts';
 import { standardHeaders } from './headers.ts';
+import type { Handler } from './pipelining.ts';
 import { problemType } from './problems.ts';
 import { requestId } from './request-id.ts';
 import { STATUS_CODES } from './status-codes.ts';
 
 // Not imported: see status-codes.ts.
-const { ServerResponse: Answer } = process.getBuiltinModule('node:http');
+const { METHODS, ServerResponse: Answer } = process.getBuiltinModule('node:http');
+const methods = new Set(METHODS);
 
 const problems: Readonly<Record<string, readonly [Code, string]>> = {
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'The request line and headers are larger than 16 KiB.'],
@@ -25,17 +27,36 @@ export function answerClientError(error: Error & { code?: string }, socket: Dupl
     socket.destroy();
     return;
   }
-  const [code, detail] = problems[error.code ?? ''] ?? [
-    'malformed_request',
-    'This is not HTTP as we know it.',
-  ];
-  refuseSocket(socket, new Problem(code, detail));
+  const known = problems[error.code ?? ''];
+  refuseSocket(socket, known ? new Problem(...known) : notHttp());
+}
+
+function notHttp(): Problem {
+  return new Problem('malformed_request', 'This is not HTTP as we know it.');
 }
 
 /** CONNECT asks for a tunnel, which there is none of. Node has taken the socket out of HTTP by now. */
 export function refuseTunnel(_: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => undefined);
   refuseSocket(socket, new Problem('malformed_request', 'There are no tunnels here.'));
+}
+
+/**
+ * Refuses the methods of RTSP, which Node's parser takes for requests too. Fastify has no routes for them, nor a hook or an
+ * error handler of ours, and would read whatever body follows.
+ */
+export function refuseOtherProtocols(handler: Handler, record: RecordEvent): Handler {
+  return (request, response) => {
+    const { method = '', socket } = request;
+    if (methods.has(method)) {
+      handler(request, response);
+      return;
+    }
+    record('request_not_http', { ip: socket.remoteAddress ?? null, cause: method });
+    const { status, headers, body } = answerOfNobody(notHttp());
+    response.shouldKeepAlive = false;
+    response.writeHead(status, headers).end(body);
+  };
 }
 
 /** Tells of what never became a request. A client that only goes away in the middle is nothing to tell of. */
@@ -64,20 +85,29 @@ export function refuseSocket(socket: Duplex, problem: Problem): void {
     socket.destroy();
     return;
   }
-  const id = requestId({ headers: {} });
-  const body = JSON.stringify(problem.toBody(id));
+  const { status, headers, body } = answerOfNobody(problem);
   socket.write(
     [
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
-      ...Object.entries(standardHeaders(id)).map(([name, value]) => `${name}: ${value}`),
-      `content-type: ${problemType}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
       '',
       body,
     ].join('\r\n'),
     () => (socket instanceof Socket ? socket.destroySoon() : socket.destroy()),
   );
+}
+
+/** Where no hook has run and no route is known. */
+function answerOfNobody(problem: Problem) {
+  const id = requestId({ headers: {} });
+  const body = JSON.stringify(problem.toBody(id));
+  const headers = {
+    ...standardHeaders(id),
+    'content-type': problemType,
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  };
+  return { status: problem.status, headers, body };
 }
 
 /** Node keeps the answer that is being made at the socket; its own handler of these errors looks there too. */
