@@ -39,8 +39,11 @@ function faultOf({ raw, headers }: FastifyRequest): Problem | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return malformed('This is HTTP/1.1.');
   // The router would take any first character for a slash.
   if (!/^(?:\/|https?:\/\/|\*$)/i.test(raw.url ?? '')) return malformed('The target is no path.');
-  const { 'transfer-encoding': coding = 'chunked', host = '' } = headers;
-  if (coding.toLowerCase() !== 'chunked') return malformed('The one transfer coding here is chunked.');
+  const { 'transfer-encoding': coding, host = '' } = headers;
+  // RFC 9112, section 6.1: whoever passed it on as HTTP/1.0 may not know what a coding is.
+  if (coding !== undefined && httpVersion === '1.0') return malformed('HTTP/1.0 has no transfer codings.');
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return malformed('The one transfer coding here is chunked.');
   // Node would answer the lack of it without a body, and take the first of two.
   const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.length === 4 && /host/i.test(name));
   const fits = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0');

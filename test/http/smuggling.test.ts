@@ -66,6 +66,7 @@ const ambiguous: readonly (readonly [name: string, bytes: string])[] = [
   ['nothing after a chunk', inChunks('}\r\n', '}')],
   ['bare LFs after the last chunk', inChunks('0\r\n\r\n', '0\n\n')],
   ['a length in a trailer', inChunks('0\r\n\r\n', '0\r\ncontent-length: 5\r\n\r\n')],
+  ['chunks in HTTP/1.0', post([chunked, 'connection: keep-alive'], chunks).replace('1.1', '1.0')],
   ['a tab in the request line', get('GET\t/health/live HTTP/1.1')],
   ['a bare CR in the path', get('GET /health\r/live HTTP/1.1')],
   ['a byte above 127 in the path', get('GET /h\xe9 HTTP/1.1')],
