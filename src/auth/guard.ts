@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../clock.ts';
 import type { Queries } from '../database.ts';
 import { Problem, unauthenticated } from '../errors.ts';
+import { countHeaders } from '../http/headers.ts';
 import { accessOf } from '../http/policy.ts';
 import { findIdentity, type Identity } from './models.ts';
 import type { AccessClaims, AccessTokens } from './tokens.ts';
@@ -78,11 +79,8 @@ function identityOf({ identity }: FastifyRequest): Identity {
 function bearerToken({ raw, headers }: FastifyRequest): string {
   const header = headers.authorization;
   if (header === undefined) throw unauthenticated();
-  // Node keeps the first of two; a proxy before it may have looked at the second.
-  const count = raw.rawHeaders.filter(
-    name => name.length === 13 && name.toLowerCase() === 'authorization',
-  ).length;
-  if (count > 1) throw new Problem('malformed_request', 'There is more than one Authorization header.');
+  if (countHeaders(raw, 'authorization') > 1)
+    throw new Problem('malformed_request', 'There is more than one Authorization header.');
   const [, token] = /^bearer +(\S.*)$/i.exec(header) ?? [];
   if (token === undefined && !/^bearer *$/i.test(header)) throw unauthenticated();
   if (token === undefined) throw unauthenticated('invalid_token');

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from '../errors.ts';
+import { countHeaders } from './headers.ts';
 import { refuseSocket } from './parser-errors.ts';
 import type { Routes } from './routes.ts';
 
@@ -44,9 +45,11 @@ function faultOf({ raw, headers }: FastifyRequest): Problem | undefined {
   if (coding !== undefined && httpVersion === '1.0') return malformed('HTTP/1.0 has no transfer codings.');
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     return malformed('The one transfer coding here is chunked.');
-  // Node would answer the lack of it without a body, and take the first of two.
-  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.length === 4 && /host/i.test(name));
-  const fits = hosts.length === 1 || (hosts.length === 0 && httpVersion === '1.0');
+  if (headers['content-type'] !== undefined && countHeaders(raw, 'content-type') > 1)
+    return malformed('There is more than one Content-Type header.');
+  // Node would answer the lack of it without a body.
+  const hosts = countHeaders(raw, 'host');
+  const fits = hosts === 1 || (hosts === 0 && httpVersion === '1.0');
   return fits && !/[\s/@?#\\]/.test(host) ? undefined : malformed('HTTP/1.1 needs one Host header.');
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
 /**
@@ -21,4 +22,12 @@ export function setHeaders(app: FastifyInstance): void {
     reply.headers(standardHeaders(request.id));
     done();
   });
+}
+
+/** How many headers have this name, in lower case: of some Node keeps the first, and a proxy may have looked at the last. */
+export function countHeaders({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, name: string): number {
+  // Names and values by turns.
+  return rawHeaders.filter(
+    (text, at) => at % 2 === 0 && text.length === name.length && text.toLowerCase() === name,
+  ).length;
 }
