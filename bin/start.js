@@ -1,7 +1,10 @@
 import module from 'node:module';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 // Plain JavaScript that any Node can read: an old one would stop at the first type annotation without saying why.
 const major = Number(process.versions.node.split('.')[0]);
@@ -16,7 +19,7 @@ if (major < 26) {
   const entries = { command: '../src/cli.ts', confined: '../src/confine.ts' };
   const entry = entries[process.argv[2]] ?? '../src/main.ts';
   // What is compiled once is kept where npm keeps what can be made again; where that cannot be written it works without.
-  module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/plinth', import.meta.url)));
+  module.enableCompileCache(join(root, 'node_modules/.cache/plinth'));
   import(entry).then(tidyUp, error => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) throw error;
     process.stderr.write(`${error.message}\nIs everything installed? Run "npm ci" first.\n`);
@@ -40,6 +43,7 @@ function giveUp() {
     const [, path] = /^--allow-fs-write=(.*)$/.exec(flag) ?? [];
     if (path === undefined) continue;
     process.permission?.drop?.('fs.write', path);
-    process.permission?.drop?.('fs.read', path);
+    // With a folder goes what is in it, and of the code some is read later.
+    if (!root.startsWith(join(path, sep))) process.permission?.drop?.('fs.read', path);
   }
 }

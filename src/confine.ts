@@ -42,9 +42,11 @@ function refuse(reason: string): void {
 async function permissions(): Promise<string[]> {
   const places = await prepare();
   const forTheStart = [join(root, 'node_modules/.cache/plinth'), ...places];
+  // Sorted, a folder comes before what is in it. The other way around Node allows all that is in it, and not the folder.
+  const readable = [...code(), ...looked, ...forTheStart].sort();
   return [
     '--permission',
-    ...[...code(), ...looked, ...forTheStart].map(path => `--allow-fs-read=${path}`),
+    ...readable.map(path => `--allow-fs-read=${path}`),
     ...forTheStart.map(path => `--allow-fs-write=${path}`),
     '--allow-net',
     '--allow-worker',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { serviceFolder } from './helpers/database.ts';
@@ -87,6 +87,24 @@ test('confined, its data may lie behind a link', { skip }, async t => {
     const url = 'sqlite:link/plinth.db';
     const service = new ServiceProcess(t, folder, { DATABASE_URL: url }, { words });
     assert.equal((await (await service.client()).get('/health/ready')).status, 200);
+    assert.equal((await service.stop()).code, 0);
+  }
+});
+
+test('confined, its data may lie in the folder of the settings, and of the code', { skip }, async t => {
+  const folder = temporaryFolder(t);
+  const root = new URL('../', import.meta.url).pathname;
+  for (const name of ['bin', 'src', 'migrations', 'package.json'])
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, '.env'), 'DATABASE_URL=sqlite:plinth.db\n');
+  const entry = join(folder, 'bin/start.js');
+  for (const _ of ['the first start', 'another one']) {
+    const service = new ServiceProcess(t, folder, {}, { words, entry });
+    const client = await service.client();
+    const { token } = await client.person();
+    for (const path of ['/docs', '/me/sessions'])
+      assert.equal((await client.get(path, { token })).status, 200, path);
     assert.equal((await service.stop()).code, 0);
   }
 });
