@@ -1,9 +1,10 @@
-import { closeSync, fdatasync, openSync } from 'node:fs';
+import { closeSync, fdatasync, lstatSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { DatabaseOptions } from '../engine.ts';
+import { DatabaseRefused } from '../errors.ts';
 import { type Migration, requireNothingPending } from '../migrations.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { SqliteConnection } from './connection.ts';
@@ -27,6 +28,9 @@ export async function openFile(
   const path = resolve(location);
   const mayMigrate = options.migrate !== false;
   if (mayMigrate) createFile(path);
+  // SQLite keeps the log beside what a link leads to: the one beside the link, if any, would be synced in vain.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new DatabaseRefused('is a link: name the file that it leads to, or put the link on its folder');
   const pending = await inspect(path, migrations, options.accept ?? acceptAny, world);
   if (!mayMigrate) requireNothingPending(pending);
 

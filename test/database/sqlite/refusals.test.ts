@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DatabaseRefused, openDatabase } from '../../../src/database.ts';
@@ -25,6 +25,18 @@ test('refused and left alone: newer, known only from a log that a crash left beh
   // Reading a log needs an index beside it, which SQLite does not remove; it is rebuilt whenever it is needed.
   const { 'plinth.db-shm': _index, ...after } = fingerprint(join(crashed, '..'));
   assert.deepEqual(after, before);
+});
+
+test('refused: a link, beside which the log would not be', async t => {
+  const path = await closedDatabase(t);
+  const folder = temporaryFolder(t);
+  const links = { 'linked.db': path, 'to-nothing.db': join(folder, 'nothing.db') };
+  for (const [name, target] of Object.entries(links)) {
+    symlinkSync(target, join(folder, name));
+    const url = `sqlite:${join(folder, name)}`;
+    await assert.rejects(openDatabase(url), { name: 'DatabaseRefused', message: /is a link: / });
+  }
+  assert.deepEqual(readdirSync(folder).sort(), Object.keys(links));
 });
 
 test('refused: a parent that is a file', async t => {
