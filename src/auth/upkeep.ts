@@ -26,14 +26,17 @@ const useInterval = 60;
 /** Milliseconds between sweeps. */
 const sweepInterval = 60_000;
 const batch = 500;
-/** Batches of one sweep; what is left waits for the next one. */
+/** Batches of one sweep, of each kind; what is left waits for the next one. */
 const maxBatches = 20;
+/** Milliseconds until that, where something is left: a flood from many sources may leave more than a sweep takes. */
+const sweepPause = 1000;
 
 /** The timer of the sweeps does not keep the process alive. */
 export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upkeep {
   const used = new Set<string>();
   let writing: Promise<void> | undefined;
   let sweeping: Promise<unknown> | undefined;
+  let isBehind = false;
   let stopped = false;
 
   async function writeUses(): Promise<void> {
@@ -57,23 +60,30 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
 
   async function sweep(): Promise<number> {
     let total = 0;
+    isBehind = false;
     for (const deleteExpired of [deleteExpiredSessions, deleteExpiredEntries]) {
       for (let i = 0; i < maxBatches && !stopped; i++) {
         const count = await database.statement(tx => deleteExpired(tx, clock(), batch));
         total += count;
         if (count < batch) break;
+        if (i === maxBatches - 1) isBehind = true;
       }
     }
     return total;
   }
 
-  const timer = setInterval(() => {
+  let again: NodeJS.Timeout | undefined;
+  const timer = setInterval(sweepNow, sweepInterval).unref();
+
+  function sweepNow(): void {
     sweeping ??= sweep()
       .catch(onFailure)
       .finally(() => {
         sweeping = undefined;
+        clearTimeout(again);
+        if (isBehind && !stopped) again = setTimeout(sweepNow, sweepPause).unref();
       });
-  }, sweepInterval).unref();
+  }
 
   return {
     sweep,
@@ -87,6 +97,7 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
     async stop() {
       stopped = true;
       clearInterval(timer);
+      clearTimeout(again);
       while (writing) await writing;
       await sweeping;
     },

@@ -40,6 +40,41 @@ test('what was counted goes when it counts no more, a bounded batch at a time', 
   assert.equal(await count(), 0);
 });
 
+test('more than one sweep takes is swept at once, and not a minute later', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { database, time } = await startNodes(t);
+  let left = 30_000;
+  let asked = 0;
+  const full: typeof database = {
+    ...database,
+    async statement<Result>() {
+      asked++;
+      const count = Math.min(500, left);
+      left -= count;
+      return count as Result;
+    },
+  };
+  const upkeep = startUpkeep({
+    database: full,
+    clock: time.clock(),
+    onFailure: cause => assert.fail(String(cause)),
+  });
+  t.after(() => upkeep.stop());
+  const pass = async (milliseconds: number): Promise<number> => {
+    t.mock.timers.tick(milliseconds);
+    for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+    return left;
+  };
+  assert.equal(await pass(59_999), 30_000);
+  assert.equal(await pass(1), 10_000);
+  assert.equal(await pass(1000), 0);
+  // The last sweep was full too, and the next one finds nothing.
+  await pass(1000);
+  const before = asked;
+  await pass(57_000);
+  assert.equal(asked, before);
+});
+
 test('a flood of addresses from one source leaves no more rows than its limit', async t => {
   const { a, database } = await startNodes(t, { settings: { ...proxied, LOGIN_LIMIT_SOURCE: '20' } });
   for (let number = 0; number < 60; number++)
