@@ -25,6 +25,20 @@ test('a name that is no setting, and a value that is not allowed, would be seen'
   assert.throws(() => readConfig({ DRAIN_DELAY: '10s' }), ConfigFaults);
 });
 
+test('what Kubernetes adds to the settings of a pod, about each Service, is none of them', () => {
+  const documents = documentsOf('deploy/kubernetes.yaml').map(plain);
+  const services = documents.filter(({ kind }) => kind === 'Service').map(({ metadata }) => metadata.name);
+  // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+  const added = services.flatMap(name =>
+    ['SERVICE_HOST', 'SERVICE_PORT', 'PORT'].map(end => `${envName(name)}_${end}`),
+  );
+  const faulty = Object.fromEntries(added.map(name => [name, 'tcp://10.0.0.1:80']));
+  assert.throws(() => readConfig(faulty), ConfigFaults);
+  const pods = documents.map(({ spec }) => spec.template?.spec).filter(pod => pod !== undefined);
+  assert.equal(pods.length, 2);
+  for (const pod of pods) assert.equal(pod.enableServiceLinks, false);
+});
+
 test('what they look at is there', async t => {
   const app = await startApp(t);
   const probes = [...read('deploy/kubernetes.yaml').matchAll(/path: (\/\S+),/g)].map(([, path = '']) => path);
@@ -46,8 +60,7 @@ test('they wait for a node that stops for as long as it may take', () => {
 /** Names and values, of every container that runs the service. */
 function settingsIn(file: string): Map<string, string> {
   const found = new Map<string, string>();
-  for (const document of parseAllDocuments(read(file), { merge: true })) {
-    assert.deepEqual(document.errors, []);
+  for (const document of documentsOf(file)) {
     visit(document, {
       Pair(_, { key, value }) {
         const name = String(key);
@@ -60,6 +73,16 @@ function settingsIn(file: string): Map<string, string> {
   // PostgreSQL's own.
   for (const name of found.keys()) if (name.startsWith('POSTGRES_')) found.delete(name);
   return found;
+}
+
+function documentsOf(file: string) {
+  const documents = [...parseAllDocuments(read(file), { merge: true })];
+  for (const { errors } of documents) assert.deepEqual(errors, []);
+  return documents;
+}
+
+function envName(service: string): string {
+  return service.toUpperCase().replaceAll('-', '_');
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: YAML has no types.
