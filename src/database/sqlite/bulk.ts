@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { AnyTables, BulkOptions, BulkSource, BulkTable, BulkTarget } from '../bulk.ts';
@@ -35,7 +35,7 @@ export async function readSqlite(path: string, options: BulkOptions): Promise<Bu
 /** A file that appears whole or not at all, and only where there is none. Throws `DatabaseRefused`. */
 export async function fillSqlite(path: string, options: BulkOptions): Promise<BulkTarget> {
   try {
-    if (holdsData(path)) throw new DatabaseRefused('is there already');
+    if (isTaken(path)) throw new DatabaseRefused('is there already');
     createFolder(dirname(path));
     await using undo = new AsyncDisposableStack();
     const draft = undo.use(new Draft(path));
@@ -50,7 +50,7 @@ export async function fillSqlite(path: string, options: BulkOptions): Promise<Bu
         raw.exec('commit');
         checkWhole(raw);
         raw.close();
-        if (holdsData(path)) throw new DatabaseRefused(`the database ${path} has been made meanwhile`);
+        if (isTaken(path)) throw new DatabaseRefused(`the database ${path} has been made meanwhile`);
         draft.publish();
       },
       [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -58,6 +58,11 @@ export async function fillSqlite(path: string, options: BulkOptions): Promise<Bu
   } catch (error) {
     throw failureOf(`the database ${path}`, error);
   }
+}
+
+/** By whatever has the name, be it an empty file or a link to nowhere: a draft gets there only where there is nothing. */
+function isTaken(path: string): boolean {
+  return holdsData(path) || lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function contentsOf(path: string, raw: DatabaseSync) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import test from 'node:test';
 import { sql } from 'kysely';
+import { openTarget } from '../../../src/commands/move.ts';
 import { openDatabase, type Transaction } from '../../../src/database.ts';
 import { withDatabase } from '../../helpers/database.ts';
 import { dump, emptyDatabase, migratedDatabase } from '../../helpers/postgres/databases.ts';
@@ -154,6 +155,15 @@ test('a file that is there is not written to, and one on the way is nowhere', as
   await fill(there, 1);
   await assert.rejects(moving('--from', from, '--to', there), /is there already$/);
   assert.equal((await contentsOf(there))['users']?.length, 1);
+  for (const [to, make] of [
+    [newFile(t), (path: string) => writeFileSync(path, '')],
+    [newFile(t), (path: string) => symlinkSync('nowhere', path)],
+  ] as const) {
+    make(pathOf(to));
+    // Before all is copied, and not after.
+    await assert.rejects(openTarget(to, {}), /is there already$/);
+    assert.equal(readdirSync(dirname(pathOf(to))).length, 1);
+  }
   const signal = AbortSignal.abort(new Error('interrupted'));
   await assert.rejects(moveAll(from, to, {}, { signal }), /^Error: interrupted$/);
   assert.deepEqual(readdirSync(dirname(pathOf(to))), []);
