@@ -84,8 +84,12 @@ export async function contentsOf(url: string): Promise<Record<string, unknown[]>
     const { db } = database;
     const keys = await db.selectFrom('signing_keys').selectAll().orderBy('created_at').execute();
     const read = {
-      users: await db.selectFrom('users').selectAll().execute(),
-      sessions: await db.selectFrom('sessions').selectAll().execute(),
+      users: await inPages(after =>
+        db.selectFrom('users').selectAll().where('id', '>', after).orderBy('id').limit(5000).execute(),
+      ),
+      sessions: await inPages(after =>
+        db.selectFrom('sessions').selectAll().where('id', '>', after).orderBy('id').limit(5000).execute(),
+      ),
       signing_keys: keys.map(row => ({ ...row, public_jwk: JSON.parse(row.public_jwk) })),
       instance: await db.selectFrom('instance').selectAll().execute(),
     };
@@ -98,6 +102,19 @@ export async function contentsOf(url: string): Promise<Record<string, unknown[]>
     );
   } finally {
     await database.close();
+  }
+}
+
+/** An engine gives no single read the time for very many rows. */
+async function inPages<Row extends { id: string }>(read: (after: string) => Promise<Row[]>): Promise<Row[]> {
+  const rows: Row[] = [];
+  let after = '00000000-0000-0000-0000-000000000000';
+  for (;;) {
+    const page = await read(after);
+    rows.push(...page);
+    const last = page.at(-1);
+    if (!last) return rows;
+    after = last.id;
   }
 }
 

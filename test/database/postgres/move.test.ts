@@ -11,19 +11,9 @@ import { migrationsWith } from '../first-version.ts';
 import { contentsOf, fill, moveAll, moving, movingWith, newFile, pathOf } from '../moving.ts';
 import { user } from '../support.ts';
 import { onServer, person } from './on-server.ts';
+import { moveThereAndBack } from './there-and-back.ts';
 
-test('some thousand people move there and back, and everything is the same', async t => {
-  const [first, second, third] = [newFile(t), await emptyDatabase(), newFile(t)];
-  await fill(first, 2500);
-  const there = await moving('--from', first, '--to', second);
-  const before = await contentsOf(first);
-  assert.deepEqual(await contentsOf(second), before);
-  const back = await moving('--from', second, '--to', third);
-  assert.deepEqual(await contentsOf(third), before);
-  const sums = (lines: readonly string[]) => lines.filter(line => / rows {2}[0-9a-f]{64}$/.test(line)).sort();
-  assert.deepEqual(sums(there), sums(back));
-  assert.ok(there.some(line => /^users +2500 rows /.test(line)));
-});
+test('some thousand people move there and back, and everything is the same', t => moveThereAndBack(t, 2500));
 
 test('a table that comes with a migration is moved like all others, after those that it refers to', async t => {
   const migrations = migrationsWith(t, {
