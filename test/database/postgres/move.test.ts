@@ -186,24 +186,26 @@ test('what is no two databases is a fault of the command line', async () => {
   }
 });
 
-test('progress is drawn on a terminal, and Ctrl-C there leaves nothing', async t => {
+test('progress is drawn on a terminal, and Ctrl-C there, or its end, leaves nothing', async t => {
   const [from, to] = [newFile(t), await emptyDatabase()];
   await fill(from, 1500);
   let drawn = '';
-  const terminal = (interrupt: boolean) => ({
+  const terminal = (signal?: NodeJS.Signals) => ({
     isTTY: true,
     write(text: string) {
       drawn += text;
-      if (interrupt && text.includes('copying users')) process.emit('SIGINT', 'SIGINT');
+      if (signal && text.includes('copying users')) process.emit(signal, signal);
     },
   });
-  const interrupted = movingWith({}, ['--from', from, '--to', to], terminal(true));
-  await assert.rejects(interrupted, {
-    name: 'CommandRefused',
-    message: /^interrupted; nothing was changed$/,
-  });
-  assert.deepEqual((await contentsOf(to))['users'], []);
-  await movingWith({}, ['--from', from, '--to', to], terminal(false));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const interrupted = movingWith({}, ['--from', from, '--to', to], terminal(signal));
+    await assert.rejects(interrupted, {
+      name: 'CommandRefused',
+      message: /^interrupted; nothing was changed$/,
+    });
+    assert.deepEqual((await contentsOf(to))['users'], []);
+  }
+  await movingWith({}, ['--from', from, '--to', to], terminal());
   assert.match(drawn, /copying users +\[#{26}\.{14}\] +66 %/);
   assert.match(drawn, /checking sessions +\[#{40}\] 100 %/);
 });
