@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
+import type { Client } from '../../helpers/client.ts';
 import { temporaryFolder } from '../../helpers/folder.ts';
 import { emptyDatabase } from '../../helpers/postgres/databases.ts';
 import { ServiceProcess } from '../../helpers/process.ts';
@@ -43,14 +44,13 @@ test('a worker that is killed is replaced, and the others serve meanwhile', asyn
 });
 
 test('requests in flight finish on every worker after the signal to stop', async t => {
-  const service = await start(t, { WORKERS: '2', BCRYPT_COST: '13', HASH_MAX_WAIT: '60000' });
+  const service = await start(t, { WORKERS: '2', BCRYPT_COST: '12', HASH_MAX_WAIT: '60000' });
   const client = await service.client();
   const workers = await listening(service, 2);
   const registrations = Array.from({ length: 4 }, (_, i) =>
     client.post('/users', { email: `p${i}@example.com`, password }),
   );
-  // Connections are accepted in order, so when these have been answered the first four are at work.
-  for (let i = 0; i < 4; i++) await client.get('/health/live', { headers: { connection: 'close' } });
+  await answering(service, client, 2);
   // As a terminal does it: everybody gets the signal.
   for (const pid of workers.keys()) process.kill(pid, 'SIGINT');
   service.child.kill('SIGINT');
@@ -95,6 +95,19 @@ test('whatever keeps them from starting is said once', async t => {
     assert.doesNotMatch(stdout, /service_started/);
   }
 });
+
+/**
+ * Asks until so many workers have answered. Connections are given out in order, so each of them is at work on what came
+ * before.
+ */
+async function answering(service: ServiceProcess, client: Client, count: number): Promise<void> {
+  const answered = new Set<string>();
+  while (answered.size < count) {
+    await client.get('/health/live', { headers: { connection: 'close' } });
+    for (const [, pid = ''] of service.stdout.matchAll(/"pid":(\d+),[^\n]*"route":"\/health\/live"/g))
+      answered.add(pid);
+  }
+}
 
 async function start(t: TestContext, settings: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const database = {
