@@ -23,12 +23,12 @@ interface UpkeepOptions {
 
 /** Seconds for which a note of use is good enough. */
 const useInterval = 60;
-/** Milliseconds between sweeps. */
+/** Milliseconds from the end of a sweep to the next. */
 const sweepInterval = 60_000;
 const batch = 500;
 /** Batches of one sweep, of each kind; what is left waits for the next one. */
 const maxBatches = 20;
-/** Milliseconds until that, where something is left: a flood from many sources may leave more than a sweep takes. */
+/** The same where something is left: a flood from many sources may leave more than a sweep takes. */
 const sweepPause = 1000;
 
 /** The timer of the sweeps does not keep the process alive. */
@@ -72,16 +72,13 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
     return total;
   }
 
-  let again: NodeJS.Timeout | undefined;
-  const timer = setInterval(sweepNow, sweepInterval).unref();
+  let timer = setTimeout(sweepNow, sweepInterval).unref();
 
   function sweepNow(): void {
-    sweeping ??= sweep()
+    sweeping = sweep()
       .catch(onFailure)
       .finally(() => {
-        sweeping = undefined;
-        clearTimeout(again);
-        if (isBehind && !stopped) again = setTimeout(sweepNow, sweepPause).unref();
+        if (!stopped) timer = setTimeout(sweepNow, isBehind ? sweepPause : sweepInterval).unref();
       });
   }
 
@@ -96,8 +93,7 @@ export function startUpkeep({ database, clock, onFailure }: UpkeepOptions): Upke
 
     async stop() {
       stopped = true;
-      clearInterval(timer);
-      clearTimeout(again);
+      clearTimeout(timer);
       while (writing) await writing;
       await sweeping;
     },

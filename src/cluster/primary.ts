@@ -104,11 +104,10 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
     address,
 
     async stop(drainDelay) {
-      const message: Stop = { stop: drainDelay };
-      stopping = message;
+      stopping = { stop: drainDelay };
       over.abort();
       // One that has just gone cannot be told, and need not be.
-      for (const worker of running) worker.send(message, () => undefined);
+      for (const worker of running) worker.send(stopping, () => undefined);
       if ((await Promise.all(places)).includes(false)) throw new Error('a worker did not stop as it should');
     },
   };

@@ -13,7 +13,7 @@ export const lostAnswers: Experiment = {
   name: 'lost-answers',
   shows:
     'connections cut after the commit: clients ask again, everything is done once, and nobody is logged out',
-  run: (scope, plan) => loseAnswers(scope, plan, {}, share),
+  run: (scope, plan) => loseAnswers(scope, plan, {}, usualShare),
   control: (scope, plan) =>
     loseAnswers(
       scope,
@@ -24,7 +24,7 @@ export const lostAnswers: Experiment = {
 };
 
 /** Of the answers. */
-const share = 0.05;
+const usualShare = 0.05;
 /** So many that those to a refresh are certainly among them, which alone are missed: with fewer it may be none. */
 const shareOfControl = 0.1;
 

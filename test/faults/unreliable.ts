@@ -13,14 +13,14 @@ export const unreliable: Experiment = {
   name: 'unreliable',
   shows:
     'a database that fails at random, also after a commit: whatever many people do at once, each has one true state',
-  run: (scope, plan) => failAtRandom(scope, plan, failing, share),
+  run: (scope, plan) => failAtRandom(scope, plan, failing, usualShare),
   control: (scope, plan) => failAtRandom(scope, { ...plan, scale: 'short' }, lying, shareOfControl),
 };
 
 type Variant = (database: Database, fails: () => boolean) => Database;
 
 /** Of all reads, beginnings, commits and moments after a commit. */
-const share = 0.02;
+const usualShare = 0.02;
 /** Of all commits: so many that some are certainly missed, which not every one is. */
 const shareOfControl = 0.2;
 

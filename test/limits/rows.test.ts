@@ -41,7 +41,7 @@ test('what was counted goes when it counts no more, a bounded batch at a time', 
 });
 
 test('more than one sweep takes is swept at once, and not a minute later', async t => {
-  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const { database, time } = await startNodes(t);
   let left = 30_000;
   let asked = 0;
